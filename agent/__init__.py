@@ -1,0 +1,3 @@
+"""Perigee: the data-plane agent for Apache Airflow on Kubernetes."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,106 @@
+"""Facts that the loops state while they work; metrics, log lines and audit records are made from them by the sinks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.model.changes import Change
+from agent.model.desired import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class PollAnswered:
+    """The control plane answered a poll: with a new index, or with nothing new."""
+
+    changed: bool
+    took_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PollFailed:
+    """A poll brought nothing: ``reason`` is the error's CamelCase word."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAccepted:
+    """A signed index was verified and kept in the cluster."""
+
+    standing: Standing
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateRefused:
+    """Desired state was refused; ``subject`` is an instance's id or ``index``."""
+
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeApplied:
+    """One object was changed in the cluster on behalf of an instance."""
+
+    instance_id: str
+    change: Change
+    took_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileFinished:
+    """One pass over one instance ended without an error."""
+
+    instance_id: str
+    changes: int
+    took_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileFailed:
+    """One pass over one instance ended with an error; it is tried again."""
+
+    instance_id: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDelivered:
+    """A batch of reports reached the control plane."""
+
+    reports: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDelayed:
+    """A batch of reports did not get through; it is kept within the outbox's bound."""
+
+    waiting: int
+    dropped: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFailed:
+    """A loop met an error that nobody foresaw; the daemon stops with it."""
+
+    loop: str
+    message: str
+
+
+Fact = (
+    PollAnswered
+    | PollFailed
+    | IndexAccepted
+    | StateRefused
+    | ChangeApplied
+    | ReconcileFinished
+    | ReconcileFailed
+    | ReportDelivered
+    | ReportDelayed
+    | LoopFailed
+)

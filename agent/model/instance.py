@@ -1,0 +1,114 @@
+"""The desired state of one Airflow, parsed and checked once at the border; every knob here has an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """What an instance shall be."""
+
+    RUNNING = "running"
+    HIBERNATED = "hibernated"
+    DELETED = "deleted"
+
+
+class Retain(StrEnum):
+    """What outlives a tombstone unless the document says otherwise."""
+
+    DATABASE = "database"
+    VOLUMES = "volumes"
+    LOGS = "logs"
+    KEYS = "keys"
+
+
+class Environment(StrEnum):
+    """What the instance is for."""
+
+    DEV = "dev"
+    TEST = "test"
+    PROD = "prod"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Requests and limits of one container, in Kubernetes' quantities, by resource name."""
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One of Airflow's always-on processes."""
+
+    replicas: int
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerQueue:
+    """A set of Celery workers that consume one named queue; ``concurrency`` is the number of tasks per worker."""
+
+    name: str
+    replicas: int
+    concurrency: int
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedService:
+    """A PostgreSQL or Redis of the instance's own. ``uid`` is the user of the image, ``storage`` the volume's size."""
+
+    image: str
+    uid: int
+    storage: str
+    storage_class: str | None
+    resources: Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """Which Airflow runs and how it is configured: ``config`` by section and key, ``env`` by variable."""
+
+    version: str
+    image: str
+    pull_policy: str
+    pull_secrets: tuple[str, ...]
+    config: Mapping[str, Mapping[str, str]]
+    env: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """The fence around the namespace. ``quota`` None: computed from the components; ``network_policies`` off only on wish."""
+
+    quota: Mapping[str, str] | None
+    network_policies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One Airflow as the control plane wants it. ``id`` is a UUID that is never used again."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    state: State
+    retain: frozenset[Retain]
+    paused: bool
+    namespace: str
+    environment: Environment
+    team: str
+    isolation: Isolation
+    airflow: Airflow
+    api_server: Component
+    scheduler: Component
+    dag_processor: Component
+    triggerer: Component
+    workers: tuple[WorkerQueue, ...]
+    dags_path: str
+    database: EmbeddedService
+    broker: EmbeddedService

@@ -1,0 +1,47 @@
+"""What is told upward: how an instance fares and how the agent itself does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.model.changes import Change
+from agent.model.conditions import Condition
+from agent.model.desired import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentStatus:
+    """How many pods of a component there shall be and how many are ready."""
+
+    name: str
+    desired: int
+    ready: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceStatus:
+    """How one instance fares. ``revision`` is the one last applied; ``changes`` what the last pass that changed anything did."""
+
+    id: str
+    name: str
+    namespace: str
+    revision: int
+    state: str
+    conditions: tuple[Condition, ...]
+    components: tuple[ComponentStatus, ...]
+    changes: tuple[Change, ...]
+    observed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStatus:
+    """How the agent does: what it accepted last, its conditions, and how many requests it made by verb."""
+
+    version: str
+    cluster: str
+    standing: Standing
+    conditions: tuple[Condition, ...]
+    requests: Mapping[str, int]
+    observed_at: datetime

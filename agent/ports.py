@@ -1,0 +1,178 @@
+"""What the loops see of the world: clock, control plane, cluster, telemetry. Edges implement these; tests may too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from agent.model.desired import Entry, Index, Standing
+from agent.model.facts import Fact
+from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Seen
+from agent.model.status import AgentStatus, InstanceStatus
+
+
+class Clock(Protocol):
+    """Time as the loops see it."""
+
+    def now(self) -> datetime:
+        """The present wall-clock time, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back, for durations."""
+        ...
+
+    async def wait(self, event: asyncio.Event, *, seconds: float) -> bool:
+        """Wait until the event is set (True) or the seconds are over (False)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IndexAnswer:
+    """A new signed index as it came over the wire, and the tag to ask with next time."""
+
+    envelope: bytes
+    etag: str
+
+
+class ControlPlane(Protocol):
+    """The remote control plane, as seen through an outbound mTLS connection."""
+
+    async def poll(self, *, etag: str, wait_seconds: float) -> IndexAnswer | None:
+        """Ask for the index; None: nothing newer than ``etag`` came within the wait.
+
+        Raises Retryable (nobody answers) or NotAuthorised (our certificate is not accepted).
+        """
+        ...
+
+    async def documents(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+        """The bytes of documents by digest. Never more bytes than each entry's size; digests are not judged here."""
+        ...
+
+    async def report(self, *, stream: str, sequence: int, body: bytes) -> None:
+        """Deliver one batch of reports; sent again under the same stream and sequence it counts once."""
+        ...
+
+
+class Verifier(Protocol):
+    """Judges what comes from the control plane before anybody acts on it."""
+
+    def index(self, envelope: bytes, *, now: datetime | None, newest: Standing | None) -> Index:
+        """The verified index. ``now`` None: freshness was judged when it was accepted, do not judge it again.
+
+        Raises Refused: forged, expired, for another cluster, older than ``newest``, malformed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeptState:
+    """What the cluster keeps of the accepted state: the signed index, the documents by digest, and the head's version."""
+
+    index: bytes
+    documents: Mapping[str, bytes]
+    entries: Mapping[str, Entry]
+    standing: Standing
+    resource_version: str
+
+
+class StateStore(Protocol):
+    """The accepted desired state, kept in the cluster so that a restart needs nobody."""
+
+    async def load(self) -> KeptState | None:
+        """What was accepted last; None before the first acceptance."""
+        ...
+
+    async def swap(self, state: KeptState) -> KeptState:
+        """Replace the head, provided that it is still at ``state.resource_version``; raises Conflict if not."""
+        ...
+
+
+class Inventories(Protocol):
+    """The record of what was applied, per instance, kept in the cluster."""
+
+    async def load_all(self) -> Mapping[str, Inventory]:
+        """Every inventory by instance id."""
+        ...
+
+    async def save(self, inventory: Inventory) -> Inventory:
+        """Write it, provided that it is still at its ``resource_version``; raises Conflict if not."""
+        ...
+
+    async def forget(self, inventory: Inventory) -> None:
+        """Delete it, with the same precondition."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyDemand:
+    """A key that an instance needs: its name in the Secret, and how it looks (``fernet``, ``password``, ``token``)."""
+
+    name: str
+    form: str
+
+
+class Keys(Protocol):
+    """Generated keys: made once in the cluster, with a second copy in the agent's namespace."""
+
+    async def ensure(self, *, inventory: Inventory, namespace: str, demands: Sequence[KeyDemand]) -> Mapping[str, str]:
+        """Make or restore the keys; returns their checksums by name.
+
+        Raises KeyLost where the inventory knows a key of which no copy is left.
+        """
+        ...
+
+    async def forget(self, instance_id: str) -> None:
+        """Delete the second copy: only on a tombstone that retains no keys."""
+        ...
+
+
+class Cluster(Protocol):
+    """The Kubernetes cluster: a cache of what is there, and verbs that change it."""
+
+    async def started(self) -> None:
+        """Return when the first full listing of every watched kind is there."""
+        ...
+
+    def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
+        """Every object labelled for the instance, as last seen."""
+        ...
+
+    async def read(self, ref: ObjectRef) -> Seen | None:
+        """One object straight from the server, for kinds that are not watched; None if it does not exist."""
+        ...
+
+    async def apply(self, manifest: Manifest) -> Owned:
+        """Server-side apply without force; raises FieldConflict, ObjectRefused, NotAuthorised or Retryable."""
+        ...
+
+    async def delete(self, seen: Seen) -> None:
+        """Delete that very incarnation (uid precondition); an object that is gone already is a success."""
+        ...
+
+    def touched(self) -> AsyncIterator[str]:
+        """Ids of instances of which an object changed, each soon after the change; never ends."""
+        ...
+
+    def requests(self) -> Mapping[str, int]:
+        """How many requests were made since the start, by verb."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Where facts go."""
+
+    def emit(self, fact: Fact) -> None:
+        """State a fact; never blocks, never raises."""
+        ...
+
+
+class ReportCodec(Protocol):
+    """Turns statuses into the bytes of a report batch."""
+
+    def __call__(self, *, agent: AgentStatus, instances: Sequence[InstanceStatus]) -> bytes:
+        """The batch as it goes over the wire."""
+        ...
