@@ -70,7 +70,7 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptState:
-    """What the cluster keeps of the accepted state: the signed index, the documents by digest, and the head's version."""
+    """What the cluster keeps of the accepted state; ``entries`` are by instance id, ``documents`` by digest."""
 
     index: bytes
     documents: Mapping[str, bytes]

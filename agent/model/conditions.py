@@ -1,4 +1,4 @@
-"""Conditions: one claim about an instance or the agent, with a reason for machines, a message for people, and since when."""
+"""Conditions: claims about an instance or the agent, with a reason for machines and a message for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A claim (``type``, CamelCase) with its truth. ``since`` is when the truth last changed, not when it was last seen."""
+    """A claim (``type``, CamelCase). ``since`` is when its truth last changed, not when it was last seen."""
 
     type: str
     status: Truth

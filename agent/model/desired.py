@@ -19,7 +19,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a signed index: which document an instance has. ``digest`` is the lower-case hex SHA-256 of its bytes."""
+    """One line of a signed index: which document an instance has. ``digest`` is the hex SHA-256 of its bytes."""
 
     id: str
     revision: int

@@ -83,7 +83,7 @@ class Airflow:
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The fence around the namespace. ``quota`` None: computed from the components; ``network_policies`` off only on wish."""
+    """The fence around the namespace. ``quota`` None: computed from the components."""
 
     quota: Mapping[str, str] | None
     network_policies: bool

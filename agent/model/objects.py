@@ -13,7 +13,7 @@ Manifest: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
-    """What names one object in a cluster: ``api_version`` is ``v1`` or ``group/version``; no namespace: cluster-scoped."""
+    """What names one object: ``api_version`` is ``v1`` or ``group/version``; no namespace means cluster-scoped."""
 
     api_version: str
     kind: str

@@ -22,7 +22,7 @@ class ComponentStatus:
 
 @dataclass(frozen=True, slots=True)
 class InstanceStatus:
-    """How one instance fares. ``revision`` is the one last applied; ``changes`` what the last pass that changed anything did."""
+    """How one instance fares. ``revision`` was applied last; ``changes`` are those of the last pass that made any."""
 
     id: str
     name: str
