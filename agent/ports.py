@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +27,10 @@ class Clock(Protocol):
 
     async def wait(self, event: asyncio.Event, *, seconds: float) -> bool:
         """Wait until the event is set (True) or the seconds are over (False)."""
+        ...
+
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call once after so many seconds, unless the handle is cancelled."""
         ...
 
 
@@ -115,13 +119,36 @@ class KeyDemand:
     form: str
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where an instance's keys belong: the Secret that its pods read, and the labels that it carries."""
+
+    instance_id: str
+    namespace: str
+    secret: str
+    labels: Mapping[str, str]
+
+    @property
+    def ref(self) -> ObjectRef:
+        """What names the Secret."""
+        return ObjectRef("v1", "Secret", self.namespace, self.secret)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKeys:
+    """The keys as they are now: checksums by name, and the instance's Secret as the inventory shall remember it."""
+
+    checksums: Mapping[str, str]
+    owned: Owned
+
+
 class Keys(Protocol):
     """Generated keys: made once in the cluster, with a second copy in the agent's namespace."""
 
-    async def ensure(self, *, inventory: Inventory, namespace: str, demands: Sequence[KeyDemand]) -> Mapping[str, str]:
-        """Make or restore the keys; returns their checksums by name.
+    async def ensure(self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str]) -> KeptKeys:
+        """Make or restore the keys, and put them where the pods read them.
 
-        Raises KeyLost where the inventory knows a key of which no copy is left.
+        Raises KeyLost where a ``known`` key (one that was made before) is left nowhere.
         """
         ...
 

@@ -1,0 +1,113 @@
+"""Requests to the API server: raw JSON in and out, counted by verb, errors translated. Objects have no meaning here."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from agent import __version__
+from agent.cluster.connection import Connection
+from agent.cluster.faults import fault_of, network_faults
+
+APPLY = "application/apply-patch+yaml"
+_USER_AGENT = f"perigee-agent/{__version__}"
+_REQUEST_SECONDS = 3.5
+"""A write's timeout is shorter than the lease's slack (10 - 6 s), so that none outlives our leadership."""
+_LIST_SECONDS = 30.0
+_SILENCE_SECONDS = 90.0
+"""Bookmarks come about once a minute: a watch that is silent for longer is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: ``verb`` is Kubernetes' word for it and what it is counted under."""
+
+    verb: str
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content_type: str = "application/json"
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.path}"
+
+
+class KubeClient:
+    """Speaks to one API server. Safe for concurrent use."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._counted: Counter[str] = Counter()
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return self._connection.server
+
+    def requests(self) -> Mapping[str, int]:
+        """How many requests were made since the start, by verb."""
+        return dict(self._counted)
+
+    async def send(self, request: Request) -> dict[str, Any]:
+        """Make one request and return the decoded answer; raises what ``faults`` makes of a refusal."""
+        self._counted[request.verb] += 1
+        seconds = _LIST_SECONDS if request.verb == "list" else _REQUEST_SECONDS
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        with network_faults(self.server):
+            async with self._session_call(request, await self._headers(request), timeout) as response:
+                raw = await response.read()
+        answer = _decoded(raw)
+        if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
+            raise fault_of(
+                response.status, answer=answer, subject=str(request), retry_after=response.headers.get("Retry-After")
+            )
+        return answer
+
+    async def watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """The events of one watch until the server ends it; raises like ``send``, and Unreachable on silence."""
+        request = Request("watch", "GET", path, {**params, "watch": "true"})
+        self._counted["watch"] += 1
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
+        with network_faults(self.server):
+            async with self._session_call(request, await self._headers(request), timeout) as response:
+                if response.status >= 400:  # noqa: PLR2004
+                    raise fault_of(response.status, answer=_decoded(await response.read()), subject=str(request))
+                async for line in response.content:
+                    yield json.loads(line)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connection.close()
+
+    async def _headers(self, request: Request) -> dict[str, str]:
+        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+        if request.body is not None:
+            headers["Content-Type"] = request.content_type
+        return headers | await self._connection.headers()
+
+    def _session_call(
+        self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.client._RequestContextManager:
+        return self._connection.session.request(
+            request.method,
+            self.server + request.path,
+            params=dict(request.params),
+            headers=headers,
+            data=None if request.body is None else json.dumps(request.body).encode(),
+            timeout=timeout,
+            proxy=self._connection.proxy,
+        )
+
+
+def _decoded(raw: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw)
+    except ValueError:
+        return {"message": raw[:200].decode(errors="replace").strip()}
+    return answer if isinstance(answer, dict) else {"message": str(answer)[:200]}

@@ -1,0 +1,89 @@
+"""The inventory: what was applied for each instance, one Secret each, written under a resourceVersion precondition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agent.cluster.secrets import SecretShelf, Stored
+from agent.model.objects import Inventory, ObjectRef, Owned
+
+_ROLE = "inventory"
+_SCHEMA = "perigee.dev/inventory/v1"
+
+
+class ClusterInventories:
+    """Implements ``ports.Inventories`` over Secrets of the agent's namespace."""
+
+    def __init__(self, shelf: SecretShelf) -> None:
+        self._shelf = shelf
+
+    async def load_all(self) -> Mapping[str, Inventory]:
+        """Every inventory by instance id."""
+        found = (_parsed(stored) for stored in await self._shelf.listed(_ROLE))
+        return {inventory.instance_id: inventory for inventory in found}
+
+    async def save(self, inventory: Inventory) -> Inventory:
+        """Create or replace it; raises Conflict if somebody else wrote it meanwhile."""
+        content = {"inventory": _encoded(inventory)}
+        name = _name(inventory.instance_id)
+        if not inventory.resource_version:
+            stored = await self._shelf.create(name, content, role=_ROLE)
+        else:
+            known = Stored(name, content, inventory.resource_version)
+            stored = await self._shelf.replace(known, content, role=_ROLE)
+        return replace(inventory, resource_version=stored.resource_version)
+
+    async def forget(self, inventory: Inventory) -> None:
+        """Delete it, provided that it is still as it was read."""
+        if inventory.resource_version:
+            await self._shelf.delete(_name(inventory.instance_id), resource_version=inventory.resource_version)
+
+
+def _name(instance_id: str) -> str:
+    return f"perigee-inventory-{instance_id}"
+
+
+def _encoded(inventory: Inventory) -> bytes:
+    lines = [
+        [owned.ref.api_version, owned.ref.kind, owned.ref.namespace, owned.ref.name]
+        + [owned.uid, owned.rendered, owned.ownership]
+        for owned in inventory.owned
+    ]
+    return json.dumps(
+        {
+            "schema": _SCHEMA,
+            "instance": inventory.instance_id,
+            "name": inventory.name,
+            "namespace": inventory.namespace,
+            "revision": inventory.revision,
+            "inputs": inventory.inputs,
+            "renderer": inventory.renderer,
+            "keys": dict(inventory.keys),
+            "namespaceCreated": inventory.namespace_created,
+            "owned": lines,
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    ).encode()
+
+
+def _parsed(stored: Stored) -> Inventory:
+    read = json.loads(stored.content["inventory"])
+    owned = tuple(
+        Owned(ObjectRef(api_version, kind, namespace, name), uid, rendered, ownership)
+        for api_version, kind, namespace, name, uid, rendered, ownership in read["owned"]
+    )
+    return Inventory(
+        instance_id=read["instance"],
+        name=read["name"],
+        namespace=read["namespace"],
+        revision=read["revision"],
+        inputs=read["inputs"],
+        renderer=read["renderer"],
+        owned=owned,
+        keys=read["keys"],
+        namespace_created=read["namespaceCreated"],
+        resource_version=stored.resource_version,
+    )

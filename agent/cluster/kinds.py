@@ -1,0 +1,60 @@
+"""The kinds that Perigee renders, keeps and watches, and where the API server serves them.
+
+A table instead of discovery: the list is short, known, and is the list of rights that the agent needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.model.objects import ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind. ``watched``: its objects are listed and watched by label, cluster-wide."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+    watched: bool = True
+
+    def collection(self, namespace: str = "") -> str:
+        """The path of all objects of this kind, or of those in one namespace."""
+        root = f"/apis/{self.api_version}" if "/" in self.api_version else f"/api/{self.api_version}"
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        return f"{root}{scope}/{self.plural}"
+
+
+_KINDS = (
+    Kind("v1", "Namespace", "namespaces", namespaced=False),
+    Kind("v1", "ResourceQuota", "resourcequotas"),
+    Kind("v1", "LimitRange", "limitranges"),
+    Kind("v1", "ServiceAccount", "serviceaccounts"),
+    Kind("v1", "Service", "services"),
+    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    Kind("v1", "Pod", "pods"),
+    # Nobody should grant the right to read the whole cluster's Secrets and ConfigMaps: these are read by name.
+    Kind("v1", "Secret", "secrets", watched=False),
+    Kind("v1", "ConfigMap", "configmaps", watched=False),
+    Kind("apps/v1", "Deployment", "deployments"),
+    Kind("apps/v1", "StatefulSet", "statefulsets"),
+    Kind("batch/v1", "Job", "jobs"),
+    Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    Kind("rbac.authorization.k8s.io/v1", "Role", "roles"),
+    Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+)
+KINDS = {(kind.api_version, kind.kind): kind for kind in _KINDS}
+WATCHED = tuple(kind for kind in _KINDS if kind.watched)
+
+
+def kind_of(ref: ObjectRef) -> Kind:
+    """The table's row for an object; raises ``KeyError`` for a kind that Perigee does not use."""
+    return KINDS[ref.api_version, ref.kind]
+
+
+def path_of(ref: ObjectRef) -> str:
+    """The path of one object."""
+    return f"{kind_of(ref).collection(ref.namespace)}/{ref.name}"
