@@ -1,0 +1,37 @@
+"""The agent's own settings: one frozen tree, read once at the start, handed out in branches.
+
+Here: the knobs with their units and consequences (``tree``), and reading them from a file and from variables that are
+passed in (``load``). Not here: settings that the control plane sends along with desired state.
+"""
+
+from agent.settings.load import DEFAULT_FILE, Resolved, Setting, load, resolve
+from agent.settings.tree import (
+    BackoffSettings,
+    ClusterSettings,
+    DaemonSettings,
+    LogSettings,
+    MetricsSettings,
+    ProbesSettings,
+    ReconcileSettings,
+    ReportSettings,
+    Settings,
+    UplinkSettings,
+)
+
+__all__ = [
+    "DEFAULT_FILE",
+    "BackoffSettings",
+    "ClusterSettings",
+    "DaemonSettings",
+    "LogSettings",
+    "MetricsSettings",
+    "ProbesSettings",
+    "ReconcileSettings",
+    "ReportSettings",
+    "Resolved",
+    "Setting",
+    "Settings",
+    "UplinkSettings",
+    "load",
+    "resolve",
+]

@@ -1,0 +1,221 @@
+"""Every knob of the agent: what it is, its unit, its default, and what happens when it is turned.
+
+Here: names, bounds and defaults. Not here: where values come from (``load``). In YAML the names are camelCase; as a
+variable ``uplink.agentsUrl`` is ``PERIGEE_UPLINK__AGENTS_URL``. No knob holds a secret: secrets are named by file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from ipaddress import IPv6Address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _written_as(pattern: str, words: str) -> AfterValidator:
+    """A check of the whole text that says in words, not in a regular expression, what it wants."""
+
+    def check(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"must be {words}")
+        return text
+
+    return AfterValidator(check)
+
+
+_WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+# A cluster's name becomes a certificate's subject and a label's value, so it keeps to what both allow (RFC 1123).
+Name = Annotated[
+    str,
+    _written_as(
+        "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?",
+        "1 to 63 lower-case letters, digits or '-', beginning and ending with a letter or digit",
+    ),
+]
+LabelKey = Annotated[
+    str,
+    _written_as(
+        f"([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_WORD}", "a Kubernetes label's key, as in example.com/region"
+    ),
+]
+LabelValue = Annotated[
+    str, _written_as(f"({_WORD})?", "a Kubernetes label's value: at most 63 letters, digits, '-', '_' or '.'")
+]
+# The colons that openssl prints between the bytes are welcome.
+Fingerprint = Annotated[
+    str, _written_as("(?i:sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}", "sha256: and 64 hexadecimal digits")
+]
+
+
+def _https_base(url: str) -> str:
+    """An https address of host and port; never echoes the value, which may hold a password."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        raise ValueError("must be an https address, such as https://perigee.example.com:8443")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user or a password")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must end after the port, without a path")
+    host = f"[{IPv6Address(parts.hostname)}]" if ":" in parts.hostname else parts.hostname
+    return f"https://{host}" + (f":{parts.port}" if parts.port is not None else "")
+
+
+BaseUrl = Annotated[str, AfterValidator(_https_base)]
+
+
+class Branch(BaseModel):
+    """One concern's knobs. Frozen; whoever needs them is handed this branch and no other."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class ClusterSettings(Branch):
+    """Which cluster this is, and how to reach its API server."""
+
+    name: Name
+    """The cluster's name at the control plane; the enrolment token is bound to it. Required."""
+    labels: Mapping[LabelKey, LabelValue] = {}
+    """Labels told to the control plane at enrolment, for choosing clusters. Default: none. As a variable: JSON."""
+    kubeconfig: Path | None = None
+    """A kubeconfig file. Default: none, which means the pod's own ServiceAccount."""
+    namespace: Name = "perigee-system"
+    """The agent's own namespace: its lease, identity, accepted state and inventories live there. Another name starts
+    from nothing: the agent enrols again and adopts what its labels show."""
+
+
+class UplinkSettings(Branch):
+    """The outbound connection to the control plane."""
+
+    agents_url: BaseUrl
+    """Where the control plane serves agents over mutual TLS. Required."""
+    enrol_url: BaseUrl
+    """Where the control plane enrols agents, renews certificates and shows its trust bundle. Required."""
+    ca_file: Path | None = None
+    """CA certificates (PEM) that authenticate the control plane at enrolment. Default: none. Needed only until the
+    agent has enrolled; either this or rootFingerprint must be set by then."""
+    root_fingerprint: Fingerprint | None = None
+    """SHA-256 of the control plane's root key, instead of caFile: the trust bundle read at enrolment must be signed by
+    the root with this fingerprint. Default: none."""
+    token_file: Path = Path("/etc/perigee/enrolment/token")
+    """The file that holds the one-time enrolment token. Read once, only while there is no identity in the cluster."""
+    poll_wait_seconds: Annotated[float, Field(ge=0, le=300)] = 50
+    """How long one poll may wait at the control plane for news. Default 50 s, below the 60 s after which most proxies
+    cut an idle connection; the agent asks for less by itself when polls are cut. 0: answer at once."""
+    connect_timeout_seconds: Seconds = 10
+    """Limit for connecting, TLS included. Default 10 s."""
+    request_timeout_seconds: Seconds = 30
+    """Limit for one whole request, beyond the wait of a poll. Default 30 s. Too short: large documents never arrive."""
+
+
+class BackoffSettings(Branch):
+    """How long to wait before something that failed is tried again; doubles from min to max, with jitter."""
+
+    min_seconds: Seconds = 1
+    """The first wait. Default 1 s."""
+    max_seconds: Seconds = 300
+    """The longest wait. Default 300 s; longer spares the API server, and repairs come later."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.max_seconds < self.min_seconds:
+            raise ValueError("maxSeconds must not be smaller than minSeconds")
+        return self
+
+
+class ReconcileSettings(Branch):
+    """How instances are brought to what they shall be."""
+
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """How many instances are worked on at once. Default 4; more means more requests at the same time."""
+    resync_seconds: Annotated[float, Field(ge=10, le=86400)] = 600
+    """How often each instance is looked at without an event. Default 600 s; a look without drift writes nothing."""
+    backoff: BackoffSettings = BackoffSettings()
+    """Waits between attempts at one instance that failed."""
+
+
+class ReportSettings(Branch):
+    """What is told to the control plane, how often, and how much is kept while it cannot be reached."""
+
+    seconds: Annotated[float, Field(ge=1, le=3600)] = 15
+    """How often statuses are reported. Default 15 s. Changes wait at most this long to be seen."""
+    batch_limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    """The most instance statuses in one request. Default 100."""
+    outbox_limit: Annotated[int, Field(ge=10, le=1000000)] = 2000
+    """The most instance statuses kept while the control plane is away. Default 2000, a few MiB of memory. When full,
+    an instance's older statuses give way to its newest; what is dropped is counted."""
+
+
+class ProbesSettings(Branch):
+    """Where the kubelet asks how the agent does."""
+
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104  # the kubelet dials the pod's address
+    """The address to listen on. Default: every IPv4 address of the pod."""
+    port: Port = 8081
+    """The TCP port. Default 8081; 0 picks a free one."""
+    stale_seconds: Annotated[float, Field(ge=10, le=86400)] = 300
+    """After how long without an accepted answer from the control plane the agent counts as not ready. Default 300 s.
+    Only readiness is touched: liveness does not depend on the control plane, and instances run on."""
+
+
+class MetricsSettings(Branch):
+    """Where Prometheus scrapes."""
+
+    host: Annotated[str, Field(min_length=1)] = "0.0.0.0"  # noqa: S104  # Prometheus dials the pod's address
+    """The address to listen on. Default: every IPv4 address of the pod."""
+    port: Port = 8080
+    """The TCP port. Default 8080; 0 picks a free one."""
+
+
+class DaemonSettings(Branch):
+    """The life of the process."""
+
+    grace_seconds: Annotated[float, Field(ge=0, le=3600)] = 20
+    """How long loops may finish their present step after SIGTERM. Default 20 s; keep it below the pod's
+    terminationGracePeriodSeconds, or the kubelet ends the process first."""
+
+
+class LogSettings(Branch):
+    """The agent's own log on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least level that is written. Default info; debug adds one line per poll and per pass."""
+    format: Literal["json", "text"] = "json"
+    """json: one object per line. text: for people at a terminal. Default json."""
+
+
+class Settings(Branch):
+    """All knobs of the agent."""
+
+    cluster: ClusterSettings
+    """Which cluster this is."""
+    uplink: UplinkSettings
+    """The connection to the control plane."""
+    reconcile: ReconcileSettings = ReconcileSettings()
+    """Bringing instances to what they shall be."""
+    report: ReportSettings = ReportSettings()
+    """Telling the control plane."""
+    probes: ProbesSettings = ProbesSettings()
+    """Liveness and readiness."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Prometheus metrics."""
+    daemon: DaemonSettings = DaemonSettings()
+    """The life of the process."""
+    log: LogSettings = LogSettings()
+    """The agent's own log."""
