@@ -1,0 +1,107 @@
+"""What the documents promise exists: proofs, decisions, pictures, links; and nothing says what only its author knew."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT, files, project, read
+
+DOCUMENTS = tuple(path for path in files() if path.suffix == ".md")
+PICTURES = tuple(path for path in files() if path.suffix == ".svg")
+DECISIONS = tuple(path for path in DOCUMENTS if re.match(r"\d{4}-", path.name) and path.parent.name == "adr")
+LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s#]*)(?:#(?P<heading>[^)\s]+))?\)")
+# Spelt in pieces, so that this file does not find itself.
+FORBIDDEN = (
+    "/" + "work/",
+    "/opt/" + "wheels",
+    "TO" + "DO",
+    "FIX" + "ME",
+    "issue" + " #",
+    "py" + "pi.org",
+    "python" + "hosted.org",
+    "proxy." + "golang.org",
+    "goproxy" + ".io",
+    "registry.npm" + "js",
+)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def feature_rows() -> list[tuple[str, list[str]]]:
+    """The README's feature table: what is promised, and the files that prove it."""
+    section = re.search(r"^## What works.*?(?=^## )", read("README.md"), re.MULTILINE | re.DOTALL)
+    assert section, "README.md has no section 'What works'"
+    rows = [line.strip("| \n").split("|") for line in section.group().splitlines() if line.startswith("|")]
+    return [(cells[0].strip(), re.findall(r"\]\(([^)]+)\)", cells[-1])) for cells in rows[2:]]
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that a Markdown page offers: its headings in lower case, with hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_feature_has_a_proof_that_exists() -> None:
+    rows = feature_rows()
+    assert len(rows) >= 10
+    for promise, proofs in rows:
+        assert proofs, f"{promise!r} has no proof"
+        for proof in proofs:
+            assert proof.startswith(("tests/", "bench/")), f"{promise!r}: {proof} is not a test"
+            assert (ROOT / proof).exists(), f"{promise!r}: {proof} does not exist"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in LINK.finditer(text):
+        target, heading = link["target"], link["heading"]
+        if re.match(r"\w+:", target):
+            continue
+        place = (document.parent / target) if target else document
+        assert place.exists(), f"{name_of(document)} links to {target}, which does not exist"
+        if heading and place.suffix == ".md":
+            assert heading in anchors(place.read_text(encoding="utf-8")), f"{name_of(document)}: no heading {link[0]}"
+
+
+@pytest.mark.parametrize("decision", DECISIONS, ids=name_of)
+def test_a_decision_has_its_parts_and_its_place_in_the_index(decision: Path) -> None:
+    text = decision.read_text(encoding="utf-8")
+    parts = ["Context", "Decision", "Consequences", "Alternatives"]
+    assert re.findall(r"^## (\w+)", text, re.MULTILINE) == parts
+    title = text.splitlines()[0].removeprefix("# ")
+    index = (decision.parent / "README.md").read_text(encoding="utf-8")
+    number = decision.name[:4]
+    assert f"[{title.split('. ', 1)[1]}]({decision.name})" in index
+    assert title.startswith(f"{int(number)}. ")
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = [int(path.name[:4]) for path in DECISIONS]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=name_of)
+def test_a_picture_is_well_formed_and_says_what_it_shows(picture: Path) -> None:
+    root = ET.parse(picture).getroot()
+    assert root.get("viewBox"), "without a viewBox it does not scale"
+    namespace = "{http://www.w3.org/2000/svg}"
+    assert root.findtext(f"{namespace}title")
+    assert root.findtext(f"{namespace}desc")
+
+
+def test_nothing_refers_to_what_a_reader_cannot_see() -> None:
+    texts = {name_of(path): path.read_text(encoding="utf-8") for path in files()}
+    found = {name: [word for word in FORBIDDEN if word in text] for name, text in texts.items()}
+    assert not {name: words for name, words in found.items() if words}
+
+
+def test_the_changelog_has_the_version_that_is_built() -> None:
+    version = project()["project"]["version"]
+    assert re.search(rf"^## \[{re.escape(version)}\]", read("CHANGELOG.md"), re.MULTILINE)
