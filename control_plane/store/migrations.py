@@ -1,0 +1,52 @@
+"""The schema's versions. A fresh database is made whole; an older one walks forward step by step, in one transaction.
+
+To change the schema: change the tables, add a Migration that brings version N to N+1, and try it on a copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, inspect, select, update
+
+from control_plane.faults import Fault
+from control_plane.store.schema import METADATA, SCHEMA_VERSION
+
+FIRST = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: ``to`` is the version that it leads to, ``apply`` what it does to a database one version older."""
+
+    to: int
+    apply: Callable[[Connection], None]
+
+
+MIGRATIONS: tuple[Migration, ...] = ()
+
+
+class SchemaTooNew(Fault):
+    """The database was written by a newer control plane."""
+
+
+def migrate(connection: Connection, *, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Bring the database to the newest version, and return it. Raises SchemaTooNew rather than guess."""
+    newest = migrations[-1].to if migrations else FIRST
+    if not inspect(connection).has_table(SCHEMA_VERSION.name):
+        METADATA.create_all(connection)
+        connection.execute(insert(SCHEMA_VERSION).values(version=newest))
+        return newest
+    present = connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()
+    if present > newest:
+        raise SchemaTooNew(
+            "schema_too_new",
+            f"the database has schema version {present}, this control plane knows {newest}",
+            hint="run the newer control plane, or restore the backup taken before it ran",
+        )
+    for migration in migrations:
+        if migration.to > present:
+            migration.apply(connection)
+    connection.execute(update(SCHEMA_VERSION).values(version=newest))
+    return newest

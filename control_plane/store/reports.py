@@ -1,0 +1,113 @@
+"""What agents told: streams (for counting each batch once), the last status per instance, and its bounded history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from control_plane.store import rows
+from control_plane.store.schema import STATUS_HISTORY, STATUSES, STREAMS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRow:
+    """An instance's status as its agent told it; ``body`` is the wire's form."""
+
+    cluster: str
+    instance: str
+    observed_at: datetime
+    received_at: datetime
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastStatus:
+    """One entry of an instance's bounded history of statuses."""
+
+    observed_at: datetime
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """How far a stream came: the highest sequence that was taken in."""
+
+    cluster: str
+    stream: str
+    sequence: int
+
+
+async def advance(connection: AsyncConnection, to: Position, *, now: datetime, keep: int) -> bool:
+    """Move a stream forward; False if it is there already, so that batch was counted. Drops the oldest streams."""
+    here = (STREAMS.c.cluster == to.cluster) & (STREAMS.c.stream == to.stream)
+    present = (await connection.execute(select(STREAMS.c.sequence).where(here))).scalar_one_or_none()
+    if present is not None:
+        if to.sequence <= present:
+            return False
+        await connection.execute(update(STREAMS).where(here).values(sequence=to.sequence, seen_at=now))
+        return True
+    await connection.execute(
+        insert(STREAMS).values(cluster=to.cluster, stream=to.stream, sequence=to.sequence, seen_at=now)
+    )
+    newest = (
+        select(STREAMS.c.stream)
+        .where(STREAMS.c.cluster == to.cluster)
+        .order_by(STREAMS.c.seen_at.desc(), STREAMS.c.stream)
+        .limit(keep)
+        .scalar_subquery()
+    )
+    await connection.execute(delete(STREAMS).where(STREAMS.c.cluster == to.cluster, STREAMS.c.stream.not_in(newest)))
+    return True
+
+
+async def status(connection: AsyncConnection, cluster: str, instance: str) -> StatusRow | None:
+    """The last status of an instance."""
+    query = select(STATUSES).where(STATUSES.c.cluster == cluster, STATUSES.c.instance == instance)
+    return await rows.one(connection, query, StatusRow)
+
+
+async def statuses(connection: AsyncConnection, cluster: str) -> list[StatusRow]:
+    """The last status of each instance of a cluster, by instance id."""
+    query = select(STATUSES).where(STATUSES.c.cluster == cluster).order_by(STATUSES.c.instance)
+    return await rows.many(connection, query, StatusRow)
+
+
+async def put_status(connection: AsyncConnection, told: StatusRow) -> None:
+    """Replace an instance's last status."""
+    here = (STATUSES.c.cluster == told.cluster) & (STATUSES.c.instance == told.instance)
+    values = {"observed_at": told.observed_at, "received_at": told.received_at, "body": dict(told.body)}
+    known = await connection.execute(update(STATUSES).where(here).values(**values))
+    if known.rowcount == 0:
+        await connection.execute(insert(STATUSES).values(cluster=told.cluster, instance=told.instance, **values))
+
+
+async def remember(connection: AsyncConnection, told: StatusRow, *, keep: int) -> None:
+    """Append to an instance's history and drop its oldest entries beyond the bound."""
+    await connection.execute(
+        insert(STATUS_HISTORY).values(
+            cluster=told.cluster, instance=told.instance, observed_at=told.observed_at, body=dict(told.body)
+        )
+    )
+    of_instance = (STATUS_HISTORY.c.cluster == told.cluster) & (STATUS_HISTORY.c.instance == told.instance)
+    first_dropped = (
+        select(STATUS_HISTORY.c.id).where(of_instance).order_by(STATUS_HISTORY.c.id.desc()).limit(1).offset(keep)
+    )
+    oldest = (await connection.execute(first_dropped)).scalar_one_or_none()
+    if oldest is not None:
+        await connection.execute(delete(STATUS_HISTORY).where(of_instance, STATUS_HISTORY.c.id <= oldest))
+
+
+async def history(connection: AsyncConnection, cluster: str, instance: str, *, limit: int) -> list[PastStatus]:
+    """The changes of an instance's status, newest first."""
+    query = (
+        select(STATUS_HISTORY.c.observed_at, STATUS_HISTORY.c.body)
+        .where(STATUS_HISTORY.c.cluster == cluster, STATUS_HISTORY.c.instance == instance)
+        .order_by(STATUS_HISTORY.c.id.desc())
+        .limit(limit)
+    )
+    return await rows.many(connection, query, PastStatus)
