@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.model.desired import Entry, Index, Standing
+from agent.model.errors import AgentError
 from agent.model.facts import Fact
 from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Seen
 from agent.model.status import AgentStatus, InstanceStatus
@@ -165,14 +166,18 @@ class Cluster(Protocol):
         ...
 
     def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
-        """Every object labelled for the instance, as last seen."""
+        """Every object labelled for the instance, as last seen or as our own last write left it."""
+        ...
+
+    async def look(self, instance_id: str, refs: Collection[ObjectRef]) -> Mapping[ObjectRef, Seen]:
+        """The same, after reading afresh those of the named objects that no watch keeps up to date."""
         ...
 
     async def read(self, ref: ObjectRef) -> Seen | None:
-        """One object straight from the server, for kinds that are not watched; None if it does not exist."""
+        """One object straight from the server; None if it does not exist."""
         ...
 
-    async def apply(self, manifest: Manifest) -> Owned:
+    async def apply(self, manifest: Manifest) -> Seen:
         """Server-side apply without force; raises FieldConflict, ObjectRefused, NotAuthorised or Retryable."""
         ...
 
@@ -186,6 +191,10 @@ class Cluster(Protocol):
 
     def requests(self) -> Mapping[str, int]:
         """How many requests were made since the start, by verb."""
+        ...
+
+    def failures(self) -> tuple[AgentError, ...]:
+        """Why kinds cannot be watched at present; empty if all can."""
         ...
 
 

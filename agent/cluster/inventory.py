@@ -45,12 +45,13 @@ def _name(instance_id: str) -> str:
     return f"perigee-inventory-{instance_id}"
 
 
+def _line(owned: Owned) -> list[str]:
+    ref = owned.ref
+    return [ref.api_version, ref.kind, ref.namespace, ref.name, owned.uid, owned.rendered, owned.ownership]
+
+
 def _encoded(inventory: Inventory) -> bytes:
-    lines = [
-        [owned.ref.api_version, owned.ref.kind, owned.ref.namespace, owned.ref.name]
-        + [owned.uid, owned.rendered, owned.ownership]
-        for owned in inventory.owned
-    ]
+    lines = [_line(owned) for owned in inventory.owned]
     return json.dumps(
         {
             "schema": _SCHEMA,

@@ -11,12 +11,13 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 
-from agent.cluster.apply import apply, digest_of, ownership_of
+from agent.cluster.apply import apply
 from agent.cluster.client import KubeClient, Request
 from agent.cluster.kinds import path_of
 from agent.cluster.secrets import SecretShelf
 from agent.model.errors import KeyLost, Missing
 from agent.model.objects import Manifest, Owned
+from agent.planning.ownership import owned_as, ownership_of
 from agent.ports import KeptKeys, KeyDemand, KeyPlace
 
 _ROLE = "keys"
@@ -70,8 +71,8 @@ class GeneratedKeys:
             "data": {name: base64.b64encode(value).decode() for name, value in sorted(keys.items())},
         }
         if live is not None and live.get("data") == manifest["data"] and ownership_of(live):
-            return Owned(place.ref, live["metadata"]["uid"], digest_of(manifest), ownership_of(live))
-        return await apply(self._client, manifest)
+            return owned_as(manifest, live)
+        return owned_as(manifest, (await apply(self._client, manifest)).manifest)
 
 
 def _made(demand: KeyDemand, place: KeyPlace, known: Collection[str]) -> bytes:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from agent.cluster.apply import apply, delete
 from agent.cluster.client import KubeClient, Request
-from agent.cluster.kinds import path_of
+from agent.cluster.kinds import kind_of, path_of
 from agent.cluster.observe import Observation, watchers
 from agent.model.errors import AgentError, Missing
-from agent.model.objects import Manifest, ObjectRef, Owned, Seen
+from agent.model.objects import Manifest, ObjectRef, Seen
 from agent.ports import Clock
 
 
@@ -43,6 +43,19 @@ class KubernetesCluster:
         """Every object labelled for the instance, as last seen."""
         return self._observation.seen(instance_id)
 
+    async def look(self, instance_id: str, refs: Collection[ObjectRef]) -> Mapping[ObjectRef, Seen]:
+        """The same, after reading afresh those of the named objects that no watch keeps up to date."""
+        known = self._observation.seen(instance_id)
+        for ref in refs:
+            if kind_of(ref).watched:
+                continue
+            live = await self.read(ref)
+            if live is not None:
+                self._observation.put(live)
+            elif ref in known:
+                self._observation.drop(known[ref])
+        return self._observation.seen(instance_id)
+
     async def read(self, ref: ObjectRef) -> Seen | None:
         """One object straight from the server; None if it does not exist."""
         try:
@@ -51,13 +64,19 @@ class KubernetesCluster:
             return None
         return Seen({"apiVersion": ref.api_version, "kind": ref.kind, **live})
 
-    async def apply(self, manifest: Manifest) -> Owned:
+    async def apply(self, manifest: Manifest) -> Seen:
         """Server-side apply without force."""
-        return await apply(self._client, manifest)
+        live = await apply(self._client, manifest)
+        self._observation.put(live)
+        return live
 
     async def delete(self, seen: Seen) -> None:
         """Delete that very incarnation."""
-        await delete(self._client, seen)
+        left = await delete(self._client, seen)
+        if left is None:
+            self._observation.drop(seen)
+        else:
+            self._observation.put(left)
 
     def touched(self) -> AsyncIterator[str]:
         """Ids of instances of which an object changed."""

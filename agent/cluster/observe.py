@@ -44,9 +44,16 @@ class Observation:
                 yield instance_id
 
     def put(self, seen: Seen) -> None:
-        """An object is there, in this state."""
+        """An object is there, in this state; news that is older than what is known already is ignored.
+
+        Our own writes are put here as they are answered, so that nobody judges by a watch that lags behind them.
+        """
         instance_id = seen.labels.get(INSTANCE_LABEL, "")
-        self._by_instance.setdefault(instance_id, {})[seen.ref] = seen
+        known = self._by_instance.setdefault(instance_id, {})
+        present = known.get(seen.ref)
+        if present is not None and present.uid == seen.uid and _version(present) > _version(seen):
+            return
+        known[seen.ref] = seen
         self._touch(instance_id)
 
     def drop(self, seen: Seen) -> None:
@@ -75,6 +82,11 @@ class Observation:
     def _touch(self, instance_id: str) -> None:
         self._touched[instance_id] = None
         self._news.set()
+
+
+def _version(seen: Seen) -> int:
+    # Resource versions of one server are comparable numbers (KEP-5504).
+    return int(seen.manifest["metadata"]["resourceVersion"])
 
 
 class Watcher:

@@ -62,7 +62,7 @@ class ClusterState:
             "index": index_digest,
             "entries": [
                 {"id": entry.id, "revision": entry.revision, "digest": entry.digest, "size": entry.size}
-                for entry in sorted(state.entries.values())
+                for _, entry in sorted(state.entries.items())
             ],
         }
         content = {"head": json.dumps(head, sort_keys=True).encode()}

@@ -1,0 +1,68 @@
+"""The work queue: one key per instance, never worked on twice at once, woken now or later.
+
+The same three sets as in Kubernetes' client-go workqueue: what waits, what is worked on, and what was asked for
+while it was worked on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from agent.ports import Clock
+
+
+class KeyQueue:
+    """Keys to work on, first come first served; a key that is added twice before its turn is worked on once."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._waiting: deque[str] = deque()
+        self._asked: set[str] = set()
+        self._working: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._wake = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._asked)
+
+    def add(self, key: str) -> None:
+        """Ask for work on the key as soon as possible."""
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+        if key in self._asked:
+            return
+        self._asked.add(key)
+        if key not in self._working:
+            self._waiting.append(key)
+            self._wake.set()
+
+    def add_later(self, key: str, seconds: float) -> None:
+        """Ask for work on the key after so many seconds; an earlier ask comes first and replaces it."""
+        if key in self._asked or key in self._timers:
+            return
+        self._timers[key] = self._clock.later(seconds, lambda: self.add(key))
+
+    async def get(self) -> str:
+        """The next key; ``done`` must follow."""
+        while not self._waiting:
+            self._wake.clear()
+            await self._wake.wait()
+        key = self._waiting.popleft()
+        self._asked.discard(key)
+        self._working.add(key)
+        return key
+
+    def done(self, key: str) -> None:
+        """The work on the key ended; if it was asked for meanwhile, it waits again."""
+        self._working.discard(key)
+        if key in self._asked:
+            self._waiting.append(key)
+            self._wake.set()
+
+    def close(self) -> None:
+        """Cancel what was to come later."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()

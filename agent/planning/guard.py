@@ -1,0 +1,48 @@
+"""Whether a document may be acted upon at all in this cluster. Pure; every refusal names the field."""
+
+from __future__ import annotations
+
+from agent.model.errors import Refused
+from agent.model.instance import Instance, State
+from agent.model.objects import Inventory, Seen
+
+INSTANCE_LABEL = "perigee.dev/instance"
+_PROTECTED = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
+
+
+def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> None:
+    """Raise Refused if the document asks for a namespace that it must not have."""
+    if instance.state is State.DELETED:
+        return  # a tombstone acts on what the inventory knows, whatever it names
+    if instance.namespace in _PROTECTED or instance.namespace == agent_namespace:
+        raise Refused(
+            f"{instance.namespace} is a protected namespace", path="spec.namespace", reason="NamespaceProtected"
+        )
+    if inventory.namespace and inventory.namespace != instance.namespace:
+        raise Refused(
+            f"the instance lives in {inventory.namespace} and cannot move to {instance.namespace}",
+            path="spec.namespace",
+            reason="NamespaceImmutable",
+            hint="make a new instance in the other namespace and move the data",
+        )
+
+
+def judge_namespace(instance: Instance, live: Seen | None) -> None:
+    """Raise Refused if the namespace exists already and is not labelled for this instance."""
+    if live is None:
+        return
+    holder = live.labels.get(INSTANCE_LABEL)
+    if holder == instance.id:
+        return
+    if holder:
+        raise Refused(
+            f"namespace {instance.namespace} belongs to instance {holder}",
+            path="spec.namespace",
+            reason="NamespaceTaken",
+        )
+    raise Refused(
+        f"namespace {instance.namespace} exists and was not made for this instance",
+        path="spec.namespace",
+        reason="NamespaceNotOurs",
+        hint=f"to hand it over: kubectl label namespace {instance.namespace} {INSTANCE_LABEL}={instance.id}",
+    )

@@ -1,0 +1,76 @@
+"""What goes next when an instance is deleted by tombstone, and what stays. Pure.
+
+The order: Airflow's own processes; then, when their pods are gone, everything else that we applied; then the volumes
+that are not retained; last the namespace, if we made it and nothing in it is retained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from agent.model.instance import Retain
+from agent.model.objects import Inventory, ObjectRef, Seen
+
+RETAIN_LABEL = "perigee.dev/retain"
+_COMPONENT_LABEL = "perigee.dev/component"
+_SERVED = frozenset({"database", "broker"})
+_WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The deletions that may happen now. ``done``: nothing is left to delete or to wait for."""
+
+    deletions: tuple[Seen, ...] = ()
+    done: bool = False
+    waits_for: str = ""
+
+
+def next_step(inventory: Inventory, *, seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> Step:
+    """The next deletions of a tombstoned instance, given what is still there."""
+    ours = [
+        seen[owned.ref] for owned in reversed(inventory.owned) if owned.ref in seen and owned.ref.kind != "Namespace"
+    ]
+    pods = [one for one in seen.values() if one.ref.kind == "Pod"]
+    clients = [one for one in ours if one.ref.kind in _WORKLOADS and not _serves(one)]
+    if clients:
+        return _go(clients, "Airflow's processes")
+    if any(not _serves(pod) for pod in pods):
+        return Step(waits_for="Airflow's pods to end")
+    if ours:
+        return _go(ours, "its objects")
+    if pods:
+        return Step(waits_for="the database's and the broker's pods to end")
+    return _data(inventory, seen, retain)
+
+
+def kept_volumes(seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> tuple[Seen, ...]:
+    """The volume claims that outlive the tombstone. One without a label of ours is always kept."""
+    return tuple(one for one in _claims(seen) if _keeps(one, retain))
+
+
+def _data(inventory: Inventory, seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> Step:
+    going = [one for one in _claims(seen) if not _keeps(one, retain)]
+    if going:
+        return _go(going, "volumes")
+    namespace = next((one for one in seen.values() if one.ref.kind == "Namespace"), None)
+    if namespace is None or not inventory.namespace_created or kept_volumes(seen, retain):
+        return Step(done=True)
+    return _go([namespace], f"namespace {namespace.ref.name}")
+
+
+def _go(objects: Iterable[Seen], what: str) -> Step:
+    return Step(tuple(one for one in objects if not one.terminating), waits_for=f"{what} to go")
+
+
+def _claims(seen: Mapping[ObjectRef, Seen]) -> list[Seen]:
+    return [one for one in seen.values() if one.ref.kind == "PersistentVolumeClaim"]
+
+
+def _keeps(claim: Seen, retain: frozenset[Retain]) -> bool:
+    return claim.labels.get(RETAIN_LABEL, "volumes") in {kept.value for kept in retain}
+
+
+def _serves(one: Seen) -> bool:
+    return one.labels.get(_COMPONENT_LABEL) in _SERVED
