@@ -115,9 +115,10 @@ class UplinkSettings(Branch):
     the root with this fingerprint. Default: none."""
     token_file: Path = Path("/etc/perigee/enrolment/token")
     """The file that holds the one-time enrolment token. Read once, only while there is no identity in the cluster."""
-    poll_wait_seconds: Annotated[float, Field(ge=0, le=300)] = 50
+    poll_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 50
     """How long one poll may wait at the control plane for news. Default 50 s, below the 60 s after which most proxies
-    cut an idle connection; the agent asks for less by itself when polls are cut. 0: answer at once."""
+    cut an idle connection and which protocol v1 allows at most; the agent asks for less by itself when polls are cut.
+    0: answer at once, so that news waits for the next poll."""
     connect_timeout_seconds: Seconds = 10
     """Limit for connecting, TLS included. Default 10 s."""
     request_timeout_seconds: Seconds = 30

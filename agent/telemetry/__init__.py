@@ -1,0 +1,1 @@
+"""Edge: what the agent tells the people who run it: metrics, log records, probes."""

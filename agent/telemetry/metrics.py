@@ -1,0 +1,211 @@
+"""Metrics, made from facts: every name is declared here once, and every label has a bounded set of values.
+
+Here: counting and the registry that ``/metrics`` shows. Not here: serving it (``probes``). Names follow Prometheus'
+conventions (base units, ``_total``, ``_timestamp_seconds``); no label carries a uid, an instance or a message.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import singledispatchmethod
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from agent.model.facts import (
+    ChangeApplied,
+    Fact,
+    IndexAccepted,
+    LoopFailed,
+    PollAnswered,
+    PollFailed,
+    ReconcileFailed,
+    ReconcileFinished,
+    ReportDelayed,
+    ReportDelivered,
+    StateRefused,
+)
+from agent.ports import Clock, Telemetry
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_MOST_VALUES = 64
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}")
+# A poll is held open for most of a minute; anything near zero is news, anything above the wait is trouble.
+_POLL_BUCKETS = (0.05, 0.25, 1, 5, 10, 25, 50, 60, 90)
+
+
+class _Bounded:
+    """Keeps the values of one label to words, and to so many of them; the rest is ``Other``."""
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value not in self._known:
+            if len(self._known) >= _MOST_VALUES or not _WORD.fullmatch(value):
+                return "Other"
+            self._known.add(value)
+        return value
+
+
+class _Callbacks(Collector):
+    """Figures that somebody else keeps; asked for at each scrape. A figure that is None is left out."""
+
+    def __init__(self) -> None:
+        self.requests: Callable[[], Mapping[str, int]] = dict
+        self.gauges: dict[str, tuple[str, Callable[[], float | None]]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily(
+            "perigee_kubernetes_requests", "Requests to the Kubernetes API server, by verb.", labels=["verb"]
+        )
+        for verb, count in sorted(self.requests().items()):
+            requests.add_metric([verb], count)
+        yield requests
+        for name, (meaning, figure) in self.gauges.items():
+            value = figure()
+            if value is not None:
+                yield GaugeMetricFamily(name, meaning, value=value)
+
+
+class Metrics(Telemetry):
+    """The sink that counts. Each has a registry of its own, so that two agents in one process do not mix."""
+
+    def __init__(self, *, version: str, clock: Clock) -> None:
+        self.registry = CollectorRegistry()
+        self._clock = clock
+        self._callbacks = _Callbacks()
+        self._reason, self._kind, self._loop = _Bounded(), _Bounded(), _Bounded()
+        self._queued = self._dropped = 0
+        self._declare_uplink()
+        self._declare_work()
+        build = Gauge(
+            "perigee_build_info", "Always 1; the labels say what runs.", ["version", "python"], registry=self.registry
+        )
+        build.labels(version, platform.python_version()).set(1)
+        self.registry.register(self._callbacks)
+
+    def _declare_uplink(self) -> None:
+        into = self.registry
+        self._polls = Counter("perigee_polls", "Polls of the control plane, by outcome.", ["outcome"], registry=into)
+        self._poll_failures = Counter(
+            "perigee_poll_failures", "Polls that brought nothing, by reason.", ["reason"], registry=into
+        )
+        self._poll_seconds = Histogram(
+            "perigee_poll_duration_seconds", "How long a poll took.", buckets=_POLL_BUCKETS, registry=into
+        )
+        self._accepted_at = Gauge(
+            "perigee_index_accepted_timestamp_seconds", "When an index was last verified and kept.", registry=into
+        )
+        self._answered_at = Gauge(
+            "perigee_control_plane_answered_timestamp_seconds", "When a poll was last answered.", registry=into
+        )
+        self._epoch = Gauge("perigee_index_epoch", "Epoch of the index that is in force.", registry=into)
+        self._version = Gauge("perigee_index_version", "Version of the index that is in force.", registry=into)
+        self._documents = Gauge("perigee_index_documents", "Documents that the index lists.", registry=into)
+        self._refused = Counter(
+            "perigee_state_refused", "Desired state that was refused, by reason.", ["reason"], registry=into
+        )
+        self._delivered = Counter("perigee_reports_delivered", "Instance statuses delivered.", registry=into)
+        self._delayed = Counter(
+            "perigee_report_failures", "Batches that did not get through, by reason.", ["reason"], registry=into
+        )
+        self._waiting = Gauge("perigee_outbox_waiting", "Instance statuses that wait for delivery.", registry=into)
+        self._lost = Counter("perigee_outbox_dropped", "Instance statuses dropped from a full outbox.", registry=into)
+
+    def _declare_work(self) -> None:
+        into = self.registry
+        self._changes = Counter(
+            "perigee_changes", "Changes made to objects, by kind and action.", ["kind", "action"], registry=into
+        )
+        self._change_seconds = Histogram("perigee_change_duration_seconds", "How long a change took.", registry=into)
+        self._passes = Counter(
+            "perigee_reconciles", "Passes over one instance, by outcome.", ["outcome"], registry=into
+        )
+        self._pass_failures = Counter(
+            "perigee_reconcile_failures", "Passes that failed, by reason.", ["reason"], registry=into
+        )
+        self._pass_seconds = Histogram("perigee_reconcile_duration_seconds", "How long a pass took.", registry=into)
+        self._loop_failures = Counter(
+            "perigee_loop_failures", "Errors that nobody foresaw, by loop.", ["loop"], registry=into
+        )
+
+    def count_requests(self, requests: Callable[[], Mapping[str, int]]) -> None:
+        """Show these counts of Kubernetes requests by verb, asked for at each scrape."""
+        self._callbacks.requests = requests
+
+    def show(self, name: str, meaning: str, figure: Callable[[], float | None]) -> None:
+        """Show a gauge whose value ``figure`` tells at each scrape; ``name`` begins with ``perigee_``."""
+        self._callbacks.gauges[name] = (meaning, figure)
+
+    def exposition(self) -> bytes:
+        """Everything, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def emit(self, fact: Fact) -> None:
+        """Count a fact."""
+        self._count(fact)
+
+    @singledispatchmethod
+    def _count(self, fact: Fact) -> None:
+        raise TypeError(f"no metric knows the fact {type(fact).__name__}")
+
+    @_count.register
+    def _(self, fact: PollAnswered) -> None:
+        self._polls.labels("changed" if fact.changed else "unchanged").inc()
+        self._poll_seconds.observe(fact.took_seconds)
+        self._answered_at.set(self._clock.now().timestamp())
+
+    @_count.register
+    def _(self, fact: PollFailed) -> None:
+        self._polls.labels("failed").inc()
+        self._poll_failures.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: IndexAccepted) -> None:
+        self._accepted_at.set(self._clock.now().timestamp())
+        self._epoch.set(fact.standing.epoch)
+        self._version.set(fact.standing.version)
+        self._documents.set(fact.documents)
+
+    @_count.register
+    def _(self, fact: StateRefused) -> None:
+        self._refused.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: ChangeApplied) -> None:
+        self._changes.labels(self._kind(fact.change.ref.kind), fact.change.action.value).inc()
+        self._change_seconds.observe(fact.took_seconds)
+
+    @_count.register
+    def _(self, fact: ReconcileFinished) -> None:
+        self._passes.labels("finished").inc()
+        self._pass_seconds.observe(fact.took_seconds)
+
+    @_count.register
+    def _(self, fact: ReconcileFailed) -> None:
+        self._passes.labels("failed").inc()
+        self._pass_failures.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: ReportDelivered) -> None:
+        self._delivered.inc(fact.reports)
+        self._queued = max(0, self._queued - fact.reports)
+        self._waiting.set(self._queued)
+
+    @_count.register
+    def _(self, fact: ReportDelayed) -> None:
+        self._delayed.labels(self._reason(fact.reason)).inc()
+        self._queued = fact.waiting
+        self._waiting.set(self._queued)
+        # The outbox counts since its start; a counter only wants what is new.
+        self._lost.inc(max(0, fact.dropped - self._dropped))
+        self._dropped = fact.dropped
+
+    @_count.register
+    def _(self, fact: LoopFailed) -> None:
+        self._loop_failures.labels(self._loop(fact.loop)).inc()

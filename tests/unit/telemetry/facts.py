@@ -1,0 +1,37 @@
+"""One fact of every kind; the words that must not become a label's value contain ``canary``."""
+
+from __future__ import annotations
+
+from agent.model.changes import Action, Change
+from agent.model.desired import Standing
+from agent.model.facts import (
+    ChangeApplied,
+    Fact,
+    IndexAccepted,
+    LoopFailed,
+    PollAnswered,
+    PollFailed,
+    ReconcileFailed,
+    ReconcileFinished,
+    ReportDelayed,
+    ReportDelivered,
+    StateRefused,
+)
+from agent.model.objects import ObjectRef
+
+EVERY_FACT: tuple[Fact, ...] = (
+    PollAnswered(changed=True, took_seconds=0.1234567),
+    PollFailed(reason="Unreachable", message="canary: nobody answers"),
+    IndexAccepted(standing=Standing(1, 2), documents=3),
+    StateRefused(subject="canary-id", reason="BadSignature", message="canary"),
+    ChangeApplied(
+        "canary-id",
+        Change(ObjectRef("apps/v1", "Deployment", "canary", "canary"), Action.UPDATE, "canary changed"),
+        0.2,
+    ),
+    ReconcileFinished(instance_id="canary-id", changes=1, took_seconds=0.5),
+    ReconcileFailed(instance_id="canary-id", reason="Conflict", message="canary"),
+    ReportDelivered(reports=2),
+    ReportDelayed(waiting=3, dropped=1, reason="Unreachable"),
+    LoopFailed(loop="poll", message="canary"),
+)
