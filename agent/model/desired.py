@@ -29,7 +29,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A verified index. ``raw`` are the signed envelope's exact bytes, kept so that a restart can verify it again."""
+    """A verified index. ``raw`` are the signed envelope's exact bytes, kept so that a restart can verify it again.
+
+    ``unknown_fields`` are those that this version of the agent does not know and therefore ignores.
+    """
 
     cluster: str
     standing: Standing
@@ -37,6 +40,7 @@ class Index:
     expires_at: datetime
     entries: tuple[Entry, ...]
     raw: bytes = b""
+    unknown_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,248 @@
+"""Documents and reports: wire values to the values of the model and back.
+
+Here: that the bytes are those which the index names, and what each field of a document becomes. Not here: the shapes
+themselves (document, reports) and the index (index).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from agent.model.changes import Change
+from agent.model.conditions import Condition
+from agent.model.desired import Document, Entry
+from agent.model.errors import Refused
+from agent.model.instance import (
+    Airflow,
+    Component,
+    EmbeddedService,
+    Instance,
+    Isolation,
+    Resources,
+    WorkerQueue,
+)
+from agent.model.status import AgentStatus, InstanceStatus
+from agent.wire.airflow import DEFAULT_IMAGE, AirflowV1
+from agent.wire.components import (
+    ApiServerV1,
+    DagProcessorV1,
+    EmbeddedPostgresV1,
+    EmbeddedRedisV1,
+    QueueV1,
+    ResourcesV1,
+    SchedulerV1,
+    TriggererV1,
+)
+from agent.wire.document import AirflowInstanceV1, receive_document
+from agent.wire.frames import expect_schema, receive
+from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_REPORT_BYTES
+from agent.wire.refusals import Reason
+from agent.wire.reports import (
+    LONGEST_TEXT,
+    MOST_CHANGES,
+    MOST_COMPONENTS,
+    MOST_CONDITIONS,
+    REPORT_SCHEMA,
+    AgentReportV1,
+    ChangeV1,
+    ComponentV1,
+    ConditionV1,
+    InstanceReportV1,
+    ObjectV1,
+    ReportV1,
+    StandingV1,
+)
+from agent.wire.strict import digest, parse_object
+
+
+class _Detail(NamedTuple):
+    """How much of each status is told: texts of this length at most, and so many changes."""
+
+    text: int
+    changes: int
+
+
+_DETAILS: Final = (_Detail(LONGEST_TEXT, MOST_CHANGES), _Detail(500, 20), _Detail(120, 0))
+"""Tried in this order until the report is small enough."""
+
+
+def encode_report(*, agent: AgentStatus, instances: Sequence[InstanceStatus]) -> bytes:
+    """The report as it goes over the wire, with as much detail as fits. Implements the port ``ReportCodec``.
+
+    Raises Refused (TooLarge) if even the tersest form is too large: then report fewer instances at once.
+    """
+    for detail in _DETAILS:
+        report = ReportV1(
+            agent=_agent_report(agent, detail), instances=tuple(_instance_report(one, detail) for one in instances)
+        )
+        raw = report.to_bytes()
+        if len(raw) <= MAX_REPORT_BYTES:
+            return raw
+    raise Refused(
+        f"{len(instances)} instances need {len(raw)} bytes, more than the {MAX_REPORT_BYTES} allowed",
+        path="report",
+        reason=Reason.TOO_LARGE,
+        hint="report fewer instances at once",
+    )
+
+
+def decode_report(raw: bytes) -> ReportV1:
+    """The report that an agent sent; fields that a newer agent adds are ignored. Raises Refused."""
+    data = parse_object(raw, limit=MAX_REPORT_BYTES, what="report")
+    expect_schema(data, REPORT_SCHEMA)
+    return receive(ReportV1, data, what="report")[0]
+
+
+def parse_document(entry: Entry, raw: bytes) -> Document:
+    """The document of this entry of a verified index.
+
+    Raises Refused: DigestMismatch (other bytes than the index names), MixedDocument (another instance's), and whatever
+    ``read_document`` raises.
+    """
+    if len(raw) != entry.size:
+        message = f"the document has {len(raw)} bytes, the index says {entry.size}"
+        raise Refused(message, path="size", reason=Reason.DIGEST_MISMATCH)
+    found = digest(raw)
+    if found != entry.digest:
+        message = f"the document has the SHA-256 {found}, the index says {entry.digest}"
+        raise Refused(message, path="digest", reason=Reason.DIGEST_MISMATCH)
+    instance, unknown = read_document(raw)
+    if instance.id != entry.id:
+        message = f"is {instance.id}, and the index lists these bytes for {entry.id}"
+        raise Refused(message, path="metadata.id", reason=Reason.MIXED_DOCUMENT)
+    return Document(entry=entry, instance=instance, unknown_fields=unknown)
+
+
+def read_document(raw: bytes) -> tuple[Instance, tuple[str, ...]]:
+    """The instance that a document describes, and the fields that this version does not know; no index is asked.
+
+    Raises Refused: TooLarge, Malformed, UnknownMajor, UnsupportedVersion, ReservedSetting.
+    """
+    return instance_of(parse_object(raw, limit=MAX_DOCUMENT_BYTES, what="document"))
+
+
+def instance_of(data: dict[str, Any]) -> tuple[Instance, tuple[str, ...]]:
+    """Like ``read_document``, for a document that is plain data already, as from a YAML file."""
+    document, unknown = receive_document(data)
+    return _instance(document), unknown
+
+
+def _instance(document: AirflowInstanceV1) -> Instance:
+    spec, components = document.spec, document.spec.components
+    return Instance(
+        id=document.metadata.id,
+        name=document.metadata.name,
+        labels=document.metadata.labels,
+        state=spec.state,
+        retain=frozenset(spec.retain),
+        paused=spec.paused,
+        namespace=spec.namespace or "",
+        environment=spec.environment,
+        team=spec.team,
+        isolation=Isolation(spec.isolation.quota, spec.isolation.network_policies),
+        airflow=_airflow(spec.airflow),
+        api_server=_component(components.api_server),
+        scheduler=_component(components.scheduler),
+        dag_processor=_component(components.dag_processor),
+        triggerer=_component(components.triggerer),
+        workers=tuple(_queue(queue) for queue in components.workers.queues),
+        dags_path=spec.dags.path,
+        database=_embedded(spec.database.embedded),
+        broker=_embedded(spec.broker.embedded),
+    )
+
+
+def _airflow(airflow: AirflowV1 | None) -> Airflow:
+    if airflow is None:  # a tombstone: nothing of it is rendered any more
+        return Airflow(version="", image="", pull_policy="IfNotPresent", pull_secrets=(), config={}, env={})
+    return Airflow(
+        version=airflow.version,
+        image=airflow.image or DEFAULT_IMAGE.format(version=airflow.version),
+        pull_policy=airflow.pull_policy,
+        pull_secrets=airflow.pull_secrets,
+        config=airflow.config,
+        env=airflow.env,
+    )
+
+
+def _resources(resources: ResourcesV1) -> Resources:
+    return Resources(requests=resources.requests, limits=resources.limits)
+
+
+def _component(component: ApiServerV1 | SchedulerV1 | DagProcessorV1 | TriggererV1) -> Component:
+    return Component(replicas=component.replicas, resources=_resources(component.resources))
+
+
+def _queue(queue: QueueV1) -> WorkerQueue:
+    return WorkerQueue(
+        name=queue.name,
+        replicas=queue.replicas,
+        concurrency=queue.concurrency,
+        resources=_resources(queue.resources),
+    )
+
+
+def _embedded(service: EmbeddedPostgresV1 | EmbeddedRedisV1) -> EmbeddedService:
+    return EmbeddedService(
+        image=service.image,
+        uid=service.uid,
+        storage=service.storage,
+        storage_class=service.storage_class,
+        resources=_resources(service.resources),
+    )
+
+
+def _agent_report(agent: AgentStatus, detail: _Detail) -> AgentReportV1:
+    return AgentReportV1(
+        version=agent.version,
+        cluster=agent.cluster,
+        standing=StandingV1(epoch=agent.standing.epoch, version=agent.standing.version),
+        conditions=_conditions(agent.conditions, detail),
+        requests=dict(agent.requests),
+        observed_at=agent.observed_at,
+    )
+
+
+def _instance_report(status: InstanceStatus, detail: _Detail) -> InstanceReportV1:
+    return InstanceReportV1(
+        id=status.id,
+        name=status.name,
+        namespace=status.namespace,
+        revision=status.revision,
+        state=status.state,
+        conditions=_conditions(status.conditions, detail),
+        components=tuple(
+            ComponentV1(name=one.name, desired=one.desired, ready=one.ready)
+            for one in status.components[:MOST_COMPONENTS]
+        ),
+        changes=tuple(_change(change, detail) for change in status.changes[: detail.changes]),
+        changes_omitted=max(0, len(status.changes) - detail.changes),
+        observed_at=status.observed_at,
+    )
+
+
+def _conditions(conditions: Iterable[Condition], detail: _Detail) -> tuple[ConditionV1, ...]:
+    return tuple(
+        ConditionV1(
+            type=one.type,
+            status=one.status.value,
+            reason=one.reason,
+            message=_cut(one.message, detail.text),
+            since=one.since,
+        )
+        for one in tuple(conditions)[:MOST_CONDITIONS]
+    )
+
+
+def _change(change: Change, detail: _Detail) -> ChangeV1:
+    ref = change.ref
+    return ChangeV1(
+        object=ObjectV1(api_version=ref.api_version, kind=ref.kind, namespace=ref.namespace, name=ref.name),
+        action=change.action.value,
+        why=_cut(change.why, detail.text),
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

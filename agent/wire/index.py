@@ -1,0 +1,129 @@
+"""The signed index: which document each instance has. Bytes in, verified ``Index`` out, or ``Refused`` with the path.
+
+Verified here: signature, major version, cluster, freshness at acceptance, and that it is not older than what was
+accepted before. Not here: the documents themselves (codec).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+from pydantic import Field
+
+from agent.model.desired import Entry, Index, Standing
+from agent.model.errors import Refused
+from agent.wire.envelope import INDEX_TYPE, verify
+from agent.wire.frames import Frame, expect_schema, receive
+from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES
+from agent.wire.refusals import Reason, shown
+from agent.wire.scalars import Digest, DnsLabel, InstanceId, Moment, Ordinal
+from agent.wire.strict import parse_object
+from agent.wire.trust import TrustBundle
+
+INDEX_SCHEMA: Final = "perigee.dev/index/v1"
+
+
+class EntryV1(Frame):
+    """One instance: ``digest`` is the hex SHA-256 of its document's bytes and ``size`` their number."""
+
+    id: InstanceId
+    revision: Ordinal
+    digest: Digest
+    size: int = Field(strict=True, ge=1, le=MAX_DOCUMENT_BYTES)
+
+
+class IndexV1(Frame):
+    """The desired state of one cluster. (epoch, version) only grows; the same pair always lists the same instances."""
+
+    schema_id: Literal["perigee.dev/index/v1"] = Field(default=INDEX_SCHEMA, alias="schema")
+    cluster: DnsLabel
+    epoch: Ordinal
+    version: Ordinal
+    issued_at: Moment
+    expires_at: Moment
+    instances: tuple[EntryV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
+
+
+class IndexVerifier:
+    """Judges indexes by one trust bundle, for one cluster. Implements the port ``Verifier``."""
+
+    def __init__(self, trust: TrustBundle, cluster: str) -> None:
+        self._trust = trust
+        self._cluster = cluster
+
+    def index(self, envelope: bytes, *, now: datetime | None, newest: Standing | None) -> Index:
+        """The verified index. ``now`` None: freshness was judged at acceptance, do not judge it again.
+
+        An index of the same standing as ``newest`` passes; whether it also says the same, ``refuse_mixed`` judges.
+        Raises Refused: TooLarge, Malformed, WrongType, BadSignature, UnknownMajor, WrongCluster, RolledBack,
+        IndexExpired.
+        """
+        payload = verify(envelope, INDEX_TYPE, role=self._trust.index, limit=MAX_INDEX_BYTES)
+        index = index_from_wire(payload, raw=envelope)
+        if index.cluster != self._cluster:
+            raise Refused(
+                f"is {shown(index.cluster)}, and this agent is {shown(self._cluster)}",
+                path="cluster",
+                reason=Reason.WRONG_CLUSTER,
+            )
+        self._refuse_older(index.standing, newest)
+        if now is not None and now >= index.expires_at:
+            raise Refused(
+                f"was {index.expires_at.isoformat()}, and it is {now.isoformat()}",
+                path="expiresAt",
+                reason=Reason.INDEX_EXPIRED,
+                hint="the control plane stopped signing, or somebody withholds newer indexes, or a clock is wrong",
+            )
+        return index
+
+    def _refuse_older(self, came: Standing, newest: Standing | None) -> None:
+        if newest is not None and came < newest:
+            raise Refused(
+                f"{came.epoch}.{came.version} (epoch.version) is older than {newest.epoch}.{newest.version}, "
+                "which was accepted before",
+                path="epoch" if came.epoch < newest.epoch else "version",
+                reason=Reason.ROLLED_BACK,
+                hint="a control plane restored from a backup goes on by a new epoch",
+            )
+
+
+def index_from_wire(payload: bytes, *, raw: bytes) -> Index:
+    """The index that these verified bytes say; ``raw`` is the envelope they came in. Raises Refused."""
+    data = parse_object(payload, limit=MAX_INDEX_BYTES, what="index")
+    expect_schema(data, INDEX_SCHEMA)
+    index, unknown = receive(IndexV1, data, what="index")
+    _refuse_twice(index.instances)
+    if index.expires_at <= index.issued_at:
+        raise Refused("is not after issuedAt", path="expiresAt", reason=Reason.MALFORMED)
+    return Index(
+        cluster=index.cluster,
+        standing=Standing(index.epoch, index.version),
+        issued_at=index.issued_at,
+        expires_at=index.expires_at,
+        entries=tuple(Entry(one.id, one.revision, one.digest, one.size) for one in index.instances),
+        raw=raw,
+        unknown_fields=unknown,
+    )
+
+
+def refuse_mixed(came: Index, *, held: Index) -> None:
+    """Refuse (MixedIndex) an index that says other things under the very standing of one that was accepted.
+
+    An index that was only signed anew, with later times, passes.
+    """
+    if came.standing == held.standing and set(came.entries) != set(held.entries):
+        raise Refused(
+            f"{came.standing.epoch}.{came.standing.version} (epoch.version) was accepted before with other instances",
+            path="instances",
+            reason=Reason.MIXED_INDEX,
+            hint="two control planes sign with one key, or one forgot what it had signed: raise its version",
+        )
+
+
+def _refuse_twice(entries: tuple[EntryV1, ...]) -> None:
+    seen: set[str] = set()
+    for number, entry in enumerate(entries):
+        if entry.id in seen:
+            raise Refused("is listed twice", path=f"instances[{number}].id", reason=Reason.MALFORMED)
+        seen.add(entry.id)

@@ -1,0 +1,86 @@
+"""Why something from the wire is refused: the words for it, and what pydantic found turned into one of them.
+
+Here: reasons, paths and messages. Not here: the rules themselves; each stands beside the value that it protects.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError
+
+from agent.model.errors import Refused
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_SEGMENT = 80
+_LONGEST_PATH = 300
+
+
+class Reason(StrEnum):
+    """The CamelCase word under which a refusal shows up in conditions and reports."""
+
+    TOO_LARGE = "TooLarge"
+    MALFORMED = "Malformed"
+    UNKNOWN_MAJOR = "UnknownMajor"
+    WRONG_TYPE = "WrongType"
+    BAD_SIGNATURE = "BadSignature"
+    WRONG_ROOT = "WrongRoot"
+    WRONG_CLUSTER = "WrongCluster"
+    INDEX_EXPIRED = "IndexExpired"
+    ROLLED_BACK = "RolledBack"
+    MIXED_INDEX = "MixedIndex"
+    DIGEST_MISMATCH = "DigestMismatch"
+    MIXED_DOCUMENT = "MixedDocument"
+    UNSUPPORTED_VERSION = "UnsupportedVersion"
+    RESERVED_SETTING = "ReservedSetting"
+
+
+def broken(reason: Reason, message: str) -> PydanticCustomError:
+    """What a validator raises when the rule that was broken has a reason of its own; pydantic adds the path."""
+    return PydanticCustomError(reason.value, "{message}", {"message": message})
+
+
+def shown(text: str) -> str:
+    """A received text as it may stand in a message: quoted, without control characters, of bounded length."""
+    cut = text if len(text) <= _LONGEST_SEGMENT else f"{text[:_LONGEST_SEGMENT]}…"
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+
+
+def path_of(location: Sequence[str | int]) -> str:
+    """The place as a person writes it: ``spec.workers.queues[0].name``, ``metadata.labels["a b"]``."""
+    path = ""
+    for step in location:
+        if step == "[key]":  # pydantic's mark for "the key itself, not its value"
+            continue
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _PLAIN.fullmatch(step) and len(step) <= _LONGEST_SEGMENT:
+            path += f".{step}" if path else step
+        else:
+            path += f"[{shown(step)}]"
+    return path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+
+
+def as_refused(error: ValidationError, *, what: str) -> Refused:
+    """The first thing that pydantic found, with its path, and how many more there are. Never shows received values."""
+    found = error.errors(include_url=False, include_input=False)
+    first, others = found[0], len(found) - 1
+    message = _message(first) + (f" (and {others} more of such faults)" if others else "")
+    reason = Reason(first["type"]) if first["type"] in set(Reason) else Reason.MALFORMED
+    return Refused(message, path=path_of(first["loc"]) or what, reason=reason)
+
+
+def _message(detail: ErrorDetails) -> str:
+    """Pydantic's sentence made to fit behind a path."""
+    text = detail["msg"]
+    if detail["type"] == "missing":
+        return "is missing"
+    if detail["type"] == "extra_forbidden":
+        return "is not a field that may be sent"
+    for start, ours in (("Input should be", "must be"), ("String should", "must"), ("Value error, ", "")):
+        if text.startswith(start):
+            return ours + text[len(start) :]
+    return text

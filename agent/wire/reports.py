@@ -1,0 +1,104 @@
+"""Reports: how the agent and its instances fare, as they go over the wire.
+
+A report travels as the body of one request; the stream (one life of an agent) and the sequence within it travel in
+headers, so that the same batch sent twice counts once. Texts are cut to the lengths below before they are sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints
+
+from agent.wire.frames import Frame
+from agent.wire.scalars import Counter53, Moment
+
+REPORT_SCHEMA: Final = "perigee.dev/report/v1"
+STREAM_HEADER: Final = "Perigee-Stream"
+SEQUENCE_HEADER: Final = "Perigee-Sequence"
+
+MOST_CONDITIONS: Final = 64
+MOST_COMPONENTS: Final = 128
+MOST_CHANGES: Final = 200
+LONGEST_TEXT: Final = 4000
+LONGEST_WORD: Final = 316
+"""A label key of Kubernetes, the longest name that is reported."""
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+Name = Annotated[str, StringConstraints(max_length=LONGEST_WORD)]
+
+
+class ConditionV1(Frame):
+    """A claim: ``since`` is when its status last changed."""
+
+    type: Name
+    status: Literal["True", "False", "Unknown"]
+    reason: Name
+    message: Text
+    since: Moment
+
+
+class ComponentV1(Frame):
+    """How many pods of a component there shall be and how many are ready."""
+
+    name: Name
+    desired: Counter53
+    ready: Counter53
+
+
+class ObjectV1(Frame):
+    """What names one object; no namespace: the object is cluster-scoped."""
+
+    api_version: Name
+    kind: Name
+    namespace: Name = ""
+    name: Name
+
+
+class ChangeV1(Frame):
+    """One change that was made, and why."""
+
+    object: ObjectV1
+    action: Name
+    why: Text
+
+
+class InstanceReportV1(Frame):
+    """How one instance fares. ``changesOmitted`` counts changes that were left out to keep the report small."""
+
+    id: Name
+    name: Name
+    namespace: Name
+    revision: Counter53
+    state: Name
+    conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
+    components: tuple[ComponentV1, ...] = Field(default=(), max_length=MOST_COMPONENTS)
+    changes: tuple[ChangeV1, ...] = Field(default=(), max_length=MOST_CHANGES)
+    changes_omitted: Counter53 = 0
+    observed_at: Moment
+
+
+class StandingV1(Frame):
+    """Which index was accepted last; 0.0 before the first."""
+
+    epoch: Counter53
+    version: Counter53
+
+
+class AgentReportV1(Frame):
+    """How the agent does: what it accepted last, and how many requests it made to its cluster, by verb."""
+
+    version: Name
+    cluster: Name
+    standing: StandingV1
+    conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
+    requests: dict[Name, Counter53] = Field(default={}, max_length=64)
+    observed_at: Moment
+
+
+class ReportV1(Frame):
+    """One batch: the agent, and any number of its instances."""
+
+    schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
+    agent: AgentReportV1
+    instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=5000)
