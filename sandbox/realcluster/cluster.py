@@ -22,7 +22,7 @@ from sandbox.realcluster.ports import reserved_port
 from sandbox.realcluster.programs import Programs, names_for
 from sandbox.realcluster.simulation import kwok, simulated_node, storage_class, write_stages
 from sandbox.realcluster.supervision import Command, RunningProgram, start, stop_all, wait_until
-from sandbox.realcluster.workspace import Workspace, open_workspace
+from sandbox.realcluster.workspace import Workspace, owned_workspace
 
 START_SECONDS = 60.0
 TOKEN_SECONDS = 3600
@@ -115,7 +115,7 @@ class RealCluster:
         )
 
     async def _start(self) -> None:
-        self._workspace = self._lifetime.enter_context(open_workspace(self.name))
+        self._workspace = await self._lifetime.enter_async_context(owned_workspace(self.name))
         endpoint = Endpoint("127.0.0.1", self._lifetime.enter_context(reserved_port()))
         self._credentials = await asyncio.to_thread(_prepare, self._workspace, endpoint)
         await self._run(control_plane.etcd(self.programs, self._workspace))

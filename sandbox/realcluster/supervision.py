@@ -53,9 +53,13 @@ class RunningProgram:
         """Whether it runs, as far as the event loop was told."""
         return self._process.returncode is None
 
-    def death(self) -> ProgramDied:
+    async def death(self) -> ProgramDied:
         """The error that says how it ended, with the end of its log."""
-        return ProgramDied(self.command.name, self._process.returncode, tail(self.log))
+        return ProgramDied(self.command.name, self._process.returncode, await self.last_words())
+
+    async def last_words(self, lines: int = TAIL_LINES) -> str:
+        """The end of its log."""
+        return await asyncio.to_thread(tail, self.log, lines)
 
     async def ended_within(self, seconds: float) -> bool:
         """Wait for its end, but no longer than that."""
@@ -124,7 +128,7 @@ async def wait_until(
             while not await ready():
                 await _any_death(programs)
     except TimeoutError:
-        logs = "\n".join(f"[{program.command.name}]\n{tail(program.log, 3)}" for program in programs)
+        logs = "\n".join([f"[{program.command.name}]\n{await program.last_words(3)}" for program in programs])
         raise NotServing(f"{what} took longer than {seconds:g} s. The logs end with:\n{logs}") from None
 
 
@@ -133,7 +137,7 @@ async def _any_death(programs: Sequence[RunningProgram]) -> None:
     await programs[-1].ended_within(POLL_SECONDS)
     for program in programs:
         if not program.alive:
-            raise program.death()
+            raise await program.death()
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -5,16 +5,19 @@ Here: paths, making and removing the folder, sweeping those whose owner died. No
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 PREFIX = "perigee-cluster-"
+UNLOCKED_PREFIX = f".new-{PREFIX}"
 LOCK = "owner.lock"
 
 
@@ -59,25 +62,30 @@ class Workspace:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
-@contextlib.contextmanager
-def open_workspace(name: str) -> Iterator[Workspace]:
+@asynccontextmanager
+async def owned_workspace(name: str) -> AsyncIterator[Workspace]:
     """A fresh folder under the temporary one, removed at the end; those left by dead owners are removed first.
 
     The path stays short: etcd listens on a Unix socket in it, and those paths end at 107 bytes.
     """
+    workspace, lock = await asyncio.to_thread(_create, name)
+    try:
+        yield workspace
+    finally:
+        await asyncio.to_thread(shutil.rmtree, workspace.home)
+        lock.close()
+
+
+def _create(name: str) -> tuple[Workspace, IO[str]]:
     root = Path(tempfile.gettempdir())
     sweep(root)
     # Under another name until the lock is held: whoever sweeps meanwhile must not take it for abandoned.
-    unlocked = Path(tempfile.mkdtemp(prefix=f".new-{PREFIX}", dir=root))
-    with (unlocked / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        home = unlocked.rename(root / f"{PREFIX}{name}-{unlocked.name.removeprefix(f'.new-{PREFIX}')}")
-        workspace = Workspace(home)
-        workspace.make_folders()
-        try:
-            yield workspace
-        finally:
-            shutil.rmtree(home)
+    unlocked = Path(tempfile.mkdtemp(prefix=UNLOCKED_PREFIX, dir=root))
+    lock = (unlocked / LOCK).open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    workspace = Workspace(unlocked.rename(root / f"{PREFIX}{name}-{unlocked.name.removeprefix(UNLOCKED_PREFIX)}"))
+    workspace.make_folders()
+    return workspace, lock
 
 
 def sweep(root: Path) -> list[Path]:
