@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.wire.problems import Code
 from control_plane.faults import Unacceptable
 
 SPIFFE_PREFIX = "spiffe://perigee/cluster/"
@@ -170,14 +171,14 @@ def _requested_key(csr_pem: bytes) -> _PublicKey:
         proven = request.is_signature_valid
         key = request.public_key()
     except (ValueError, InvalidSignature, UnsupportedAlgorithm):
-        raise Unacceptable("csr_malformed", "the certificate request is not a readable PKCS #10 request") from None
+        raise Unacceptable(Code.MALFORMED, "the certificate request is not a readable PKCS #10 request") from None
     if not proven:
-        raise Unacceptable("csr_unproven", "the certificate request is not signed with the key that it names")
+        raise Unacceptable(Code.MALFORMED, "the certificate request is not signed with the key that it names")
     if isinstance(key, ed25519.Ed25519PublicKey):
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, _CURVES):
         return key
-    raise Unacceptable("csr_key", "the certificate request's key is of a kind that we do not certify",
+    raise Unacceptable("KeyNotAccepted", "the certificate request's key is of a kind that we do not certify",
                        hint="use an ECDSA key on P-256 or P-384, or an Ed25519 key")  # fmt: skip
 
 

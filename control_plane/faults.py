@@ -14,7 +14,10 @@ from __future__ import annotations
 
 
 class Fault(Exception):
-    """A call that cannot be served as asked; nothing was changed."""
+    """A call that cannot be served as asked; nothing was changed.
+
+    ``code`` is a CamelCase word: one of the wire's where there is one (agent.wire.problems.Code), else our own.
+    """
 
     status = 400
 

@@ -51,7 +51,7 @@ def held(directory: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DirectoryTaken(
-                "directory_taken",
+                "DirectoryTaken",
                 f"another control plane already serves {directory}",
                 hint="stop it, or name another --directory",
             ) from None

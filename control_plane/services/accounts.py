@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from agent.wire.problems import Code
 from control_plane.bearer import Bearer, Kind
 from control_plane.clock import Clock
 from control_plane.faults import Clash, NotFound, Unacceptable, Unauthenticated
@@ -63,13 +64,13 @@ class Accounts:
                 user = await users.by_token(connection, bearer.id)
             if bearer.matches(user.hash if user else None) and user is not None:
                 return Caller(user.name, Role(user.role))
-        raise Unauthenticated("token_unknown", "this bearer token is not known", hint="ask an admin for a new one")
+        raise Unauthenticated(Code.NOT_AUTHORISED, "this bearer token is not known", hint="ask an admin for a new one")
 
     async def create(self, name: str, role: Role) -> NewAccess:
         """A new user with a new token; raises Unacceptable (the name) or Clash (the name is taken)."""
         if not _NAME.fullmatch(name):
             raise Unacceptable(
-                "user_name",
+                Code.MALFORMED,
                 "a user's name is 1 to 63 of a-z, 0-9, dots and dashes, with a letter or digit at either end",
                 path="name",
             )
@@ -77,7 +78,7 @@ class Accounts:
         user = UserRow(name=name, role=role, token_id=bearer.id, hash=bearer.hash, created_at=now, rotated_at=now)
         async with self._database.writing() as connection:
             if await users.find(connection, name) is not None:
-                raise Clash("user_exists", f"there is a user {name} already", hint="rotate that user's token instead")
+                raise Clash("UserExists", f"there is a user {name} already", hint="rotate that user's token instead")
             await users.add(connection, user)
         return NewAccess(user, bearer)
 
@@ -104,11 +105,11 @@ class Accounts:
         async with self._database.writing() as connection:
             user = _found(await users.find(connection, name), name)
             if user.role == Role.ADMIN and await users.count(connection, Role.ADMIN) == 1:
-                raise Clash("last_admin", f"{name} is the last admin", hint="create another admin first")
+                raise Clash("LastAdmin", f"{name} is the last admin", hint="create another admin first")
             await users.remove(connection, name)
 
 
 def _found(user: UserRow | None, name: str) -> UserRow:
     if user is None:
-        raise NotFound("user_unknown", f"there is no user {name}")
+        raise NotFound(Code.NOT_FOUND, f"there is no user {name}")
     return user

@@ -96,9 +96,11 @@ async def find(connection: AsyncConnection, instance_id: str) -> InstanceRow | N
     return await rows.one(connection, select(INSTANCES).where(INSTANCES.c.id == instance_id), InstanceRow)
 
 
-async def of_cluster(connection: AsyncConnection, cluster: str) -> list[InstanceRow]:
-    """Every instance of a cluster, by name, the unlisted too."""
-    query = select(INSTANCES).where(INSTANCES.c.cluster == cluster).order_by(INSTANCES.c.name, INSTANCES.c.id)
+async def of_cluster(connection: AsyncConnection, cluster: str | None) -> list[InstanceRow]:
+    """Every instance of a cluster, or of all (None), by name, the unlisted too."""
+    query = select(INSTANCES).order_by(INSTANCES.c.cluster, INSTANCES.c.name, INSTANCES.c.id)
+    if cluster is not None:
+        query = query.where(INSTANCES.c.cluster == cluster)
     return await rows.many(connection, query, InstanceRow)
 
 

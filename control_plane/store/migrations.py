@@ -41,7 +41,7 @@ def migrate(connection: Connection, *, migrations: Sequence[Migration] = MIGRATI
     present = connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()
     if present > newest:
         raise SchemaTooNew(
-            "schema_too_new",
+            "SchemaTooNew",
             f"the database has schema version {present}, this control plane knows {newest}",
             hint="run the newer control plane, or restore the backup taken before it ran",
         )

@@ -131,6 +131,7 @@ BUNDLES = Table(
     "bundles",
     METADATA,
     Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
     Column("envelope", LargeBinary, nullable=False),
 )
 

@@ -24,6 +24,15 @@ class IndexRow:
     envelope: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRow:
+    """One trust bundle as signed; ``epoch`` is the one that it announces."""
+
+    version: int
+    epoch: int
+    envelope: bytes
+
+
 async def index(connection: AsyncConnection, cluster: str) -> IndexRow | None:
     """The cluster's index; None before its first."""
     return await rows.one(connection, select(INDEXES).where(INDEXES.c.cluster == cluster), IndexRow)
@@ -43,18 +52,18 @@ async def put_index(connection: AsyncConnection, signed: IndexRow) -> None:
         await connection.execute(insert(INDEXES).values(cluster=signed.cluster, **values))
 
 
-async def add_bundle(connection: AsyncConnection, version: int, *, envelope: bytes) -> None:
+async def add_bundle(connection: AsyncConnection, bundle: BundleRow) -> None:
     """Keep a trust bundle; the version must be new."""
-    await connection.execute(insert(BUNDLES).values(version=version, envelope=envelope))
+    await connection.execute(
+        insert(BUNDLES).values(version=bundle.version, epoch=bundle.epoch, envelope=bundle.envelope)
+    )
 
 
-async def newest_bundle(connection: AsyncConnection) -> tuple[int, bytes] | None:
-    """The newest trust bundle with its version; None before the first."""
-    row = (await connection.execute(select(BUNDLES).order_by(BUNDLES.c.version.desc()).limit(1))).one_or_none()
-    return None if row is None else (row.version, row.envelope)
+async def newest_bundle(connection: AsyncConnection) -> BundleRow | None:
+    """The newest trust bundle; None before the first."""
+    return await rows.one(connection, select(BUNDLES).order_by(BUNDLES.c.version.desc()).limit(1), BundleRow)
 
 
-async def bundle(connection: AsyncConnection, version: int) -> bytes | None:
+async def bundle(connection: AsyncConnection, version: int) -> BundleRow | None:
     """One trust bundle of the chain."""
-    query = select(BUNDLES.c.envelope).where(BUNDLES.c.version == version)
-    return (await connection.execute(query)).scalar_one_or_none()
+    return await rows.one(connection, select(BUNDLES).where(BUNDLES.c.version == version), BundleRow)

@@ -1,0 +1,141 @@
+"""The signed index of each cluster: when it is signed, under which (epoch, version), and who is woken by a new one.
+
+A change of what is listed takes the next version. An index that is merely past half of its life is signed anew under
+the same version with later times, when somebody asks for it: no timer. The ETag names the very envelope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.wire.index import EntryV1, IndexV1
+from agent.wire.limits import MAX_INDEX_BYTES, MAX_INSTANCES
+from agent.wire.strict import digest
+from control_plane.bell import Bell
+from control_plane.clock import Clock
+from control_plane.faults import Clash
+from control_plane.roles import Roles
+from control_plane.store import instances, signed
+from control_plane.store.database import Database
+from control_plane.store.signed import IndexRow
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An index as it goes out, and the tag that names it."""
+
+    envelope: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What an index is signed with, and for how long it holds."""
+
+    roles: Roles
+    life: timedelta
+
+
+class DesiredState:
+    """Signs and serves indexes."""
+
+    def __init__(self, database: Database, signing: Signing, *, clock: Clock, bell: Bell) -> None:
+        self._database = database
+        self._signing = signing
+        self._clock = clock
+        self._bell = bell
+
+    async def current(self, cluster: str) -> Served:
+        """The cluster's index, signed anew if it is none, old, or of an epoch that is over."""
+        async with self._database.reading() as connection:
+            row = await signed.index(connection, cluster)
+            epoch = await _epoch(connection)
+        if row is None or not self._holds(row, epoch):
+            row = await self._renewed(cluster)
+        return _served(row)
+
+    async def newer_than(self, cluster: str, etag: str | None, *, wait_seconds: float) -> Served | None:
+        """The cluster's index as soon as it is not that of ``etag``; None if the wait ends first."""
+        heard = self._bell.heard(cluster)  # before the look: a ring in between is not missed
+        served = await self.current(cluster)
+        if served.etag != etag:
+            return served
+        if wait_seconds > 0 and await self._bell.wait(cluster, after=heard, seconds=wait_seconds):
+            served = await self.current(cluster)
+        return served if served.etag != etag else None
+
+    async def sign_next(self, connection: AsyncConnection, cluster: str) -> IndexRow:
+        """Sign the next version, in the transaction that changed what is listed. Raises Clash if it grows too large."""
+        previous = await signed.index(connection, cluster)
+        return await self._sign(connection, cluster, version=previous.version + 1 if previous else 1)
+
+    async def announce(self, cluster: str) -> None:
+        """Wake who polls for the cluster: after the transaction, when there is something to be seen."""
+        await self._bell.ring(cluster)
+
+    async def _renewed(self, cluster: str) -> IndexRow:
+        async with self._database.writing() as connection:
+            row, epoch = await signed.index(connection, cluster), await _epoch(connection)
+            if row is None:
+                return await self._sign(connection, cluster, version=1)
+            if self._holds(row, epoch):  # somebody else was quicker
+                return row
+            # A new epoch is a new standing; only later times are not.
+            return await self._sign(connection, cluster, version=row.version + (row.epoch < epoch))
+
+    def _holds(self, row: IndexRow, epoch: int) -> bool:
+        return row.epoch >= epoch and row.expires_at - self._clock.now() >= self._signing.life / 2
+
+    async def _sign(self, connection: AsyncConnection, cluster: str, *, version: int) -> IndexRow:
+        epoch, now = await _epoch(connection), self._clock.now()
+        listed = await instances.listed(connection, cluster)
+        if len(listed) > MAX_INSTANCES:
+            raise _full(cluster)
+        index = IndexV1(
+            cluster=cluster,
+            epoch=epoch,
+            version=version,
+            issued_at=now,
+            expires_at=now + self._signing.life,
+            instances=tuple(
+                EntryV1(id=line.id, revision=line.revision, digest=line.digest, size=line.size) for line in listed
+            ),
+        )
+        row = _row(index, self._signing.roles.sign_index(index))
+        if len(row.envelope) > MAX_INDEX_BYTES:
+            raise _full(cluster)
+        await signed.put_index(connection, row)
+        return row
+
+
+async def _epoch(connection: AsyncConnection) -> int:
+    bundle = await signed.newest_bundle(connection)
+    assert bundle is not None, "the trust chain is settled at the start"
+    return bundle.epoch
+
+
+def _row(index: IndexV1, envelope: bytes) -> IndexRow:
+    issued_at: datetime = index.issued_at
+    return IndexRow(
+        cluster=index.cluster,
+        epoch=index.epoch,
+        version=index.version,
+        issued_at=issued_at,
+        expires_at=index.expires_at,
+        envelope=envelope,
+    )
+
+
+def _served(row: IndexRow) -> Served:
+    return Served(row.envelope, f"{row.epoch}.{row.version}.{digest(row.envelope)[:16]}")
+
+
+def _full(cluster: str) -> Clash:
+    return Clash(
+        "IndexFull",
+        f"the index of {cluster} would grow beyond what an agent takes",
+        hint="unlist instances that are deleted, or spread them over more clusters",
+    )

@@ -1,0 +1,121 @@
+"""What agents tell about themselves and their instances: counted once, kept last, its changes kept within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from agent.wire.reports import InstanceReportV1, ReportV1
+from control_plane.bell import Bell
+from control_plane.clock import Clock
+from control_plane.faults import Forbidden
+from control_plane.settings import Limits
+from control_plane.store import clusters, instances, reports
+from control_plane.store.database import Database
+from control_plane.store.reports import PastStatus, Position, StatusRow
+
+_MOMENT = "observedAt"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One report batch from a cluster, at its place in its stream."""
+
+    cluster: str
+    stream: str
+    sequence: int
+    report: ReportV1
+
+
+class Reporting:
+    """Takes reports in and tells what is known from them."""
+
+    def __init__(self, database: Database, *, clock: Clock, bell: Bell, limits: Limits) -> None:
+        self._database = database
+        self._clock = clock
+        self._bell = bell
+        self._limits = limits
+
+    async def take_in(self, batch: Batch) -> bool:
+        """Count a batch; False if it was counted before. Raises Forbidden if it is told in another cluster's name.
+
+        Statuses of instances that the cluster does not have are dropped: an agent cannot fill the store with names.
+        """
+        if batch.report.agent.cluster != batch.cluster:
+            raise Forbidden("WrongCluster", f"the report is of another cluster than {batch.cluster}")
+        now = self._clock.now()
+        position = Position(cluster=batch.cluster, stream=batch.stream, sequence=batch.sequence)
+        async with self._database.writing() as connection:
+            if not await reports.advance(connection, position, now=now, keep=self._limits.streams):
+                return False
+            await self._keep_agent(connection, batch)
+            known = {row.id for row in await instances.of_cluster(connection, batch.cluster)}
+            before = {row.instance: row for row in await reports.statuses(connection, batch.cluster)}
+            for told in batch.report.instances:
+                if told.id in known:
+                    await self._keep(connection, self._status(batch.cluster, told), before=before.get(told.id))
+        await self._bell.ring(batch.cluster)
+        return True
+
+    async def statuses(self, cluster: str) -> list[StatusRow]:
+        """The last status of each instance of a cluster."""
+        async with self._database.reading() as connection:
+            return await reports.statuses(connection, cluster)
+
+    async def status(self, cluster: str, instance: str) -> StatusRow | None:
+        """The last status of an instance; None before the first."""
+        async with self._database.reading() as connection:
+            return await reports.status(connection, cluster, instance)
+
+    async def history(self, cluster: str, instance: str, *, limit: int) -> list[PastStatus]:
+        """The changes of an instance's status, newest first."""
+        async with self._database.reading() as connection:
+            return await reports.history(connection, cluster, instance, limit=limit)
+
+    async def wait(
+        self, cluster: str, instance: str, *, until: Callable[[StatusRow], bool], seconds: float
+    ) -> StatusRow:
+        """The first status of the instance that ``until`` accepts; raises TimeoutError when the seconds are over."""
+        async with asyncio.timeout(seconds):
+            while True:
+                heard = self._bell.heard(cluster)
+                found = await self.status(cluster, instance)
+                if found is not None and until(found):
+                    return found
+                await self._bell.wait(cluster, after=heard, seconds=seconds)
+
+    def _status(self, cluster: str, told: InstanceReportV1) -> StatusRow:
+        now = self._clock.now()
+        return StatusRow(
+            cluster=cluster,
+            instance=told.id,
+            # A clock that runs ahead must not make its statuses beat all later ones.
+            observed_at=min(told.observed_at, now),
+            received_at=now,
+            body=told.to_data(),
+        )
+
+    async def _keep(self, connection: AsyncConnection, told: StatusRow, *, before: StatusRow | None) -> None:
+        if before is not None and told.observed_at < before.observed_at:
+            return  # an agent that is no longer the leader empties its outbox
+        await reports.put_status(connection, told)
+        if before is None or _content(told.body) != _content(before.body):
+            await reports.remember(connection, told, keep=self._limits.status_history)
+
+    async def _keep_agent(self, connection: AsyncConnection, batch: Batch) -> None:
+        row = await clusters.find(connection, batch.cluster)
+        assert row is not None, "a certificate was issued to it"
+        now, agent = self._clock.now(), batch.report.agent
+        observed_at = min(agent.observed_at, now)
+        seen = replace(row, seen_at=now)
+        if row.agent_observed_at is None or observed_at >= row.agent_observed_at:
+            seen = replace(seen, agent=agent.to_data(), agent_observed_at=observed_at)
+        await clusters.reported(connection, seen)
+
+
+def _content(body: Any) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != _MOMENT}
