@@ -27,7 +27,11 @@ class ClusterState:
         self._head: Stored | None = None
 
     async def load(self) -> KeptState | None:
-        """What was accepted last; None before the first acceptance. Raises Conflict if a part of it is missing."""
+        """What was accepted last; None before the first acceptance.
+
+        A part that somebody deleted or altered is left out: its entry makes the poll loop fetch it again, and the
+        standing still keeps older state away.
+        """
         self._head = await self._shelf.read(_HEAD)
         if self._head is None:
             return None
@@ -35,8 +39,8 @@ class ClusterState:
         entries = {line["id"]: Entry(**line) for line in head["entries"]}
         documents = {entry.digest: await self._content(entry.digest) for entry in entries.values()}
         return KeptState(
-            index=await self._content(head["index"]),
-            documents=documents,
+            index=await self._content(head["index"]) or b"",
+            documents={digest: raw for digest, raw in documents.items() if raw is not None},
             entries=entries,
             standing=Standing(head["epoch"], head["version"]),
             resource_version=self._head.resource_version,
@@ -79,14 +83,10 @@ class ClusterState:
         except Conflict:
             return  # named by content: whoever wrote it wrote the same bytes
 
-    async def _content(self, digest: str) -> bytes:
+    async def _content(self, digest: str) -> bytes | None:
         stored = await self._shelf.read(_name(digest))
-        if stored is None or hashlib.sha256(stored.content["content"]).hexdigest() != digest:
-            raise Conflict(
-                f"the kept state {_name(digest)} is missing or altered",
-                hint="it is fetched again from the control plane; until then nothing is changed in the cluster",
-            )
-        return stored.content["content"]
+        raw = stored.content.get("content") if stored is not None else None
+        return raw if raw is not None and hashlib.sha256(raw).hexdigest() == digest else None
 
 
 def _name(digest: str) -> str:

@@ -22,6 +22,7 @@ class KeyQueue:
         self._working: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._wake = asyncio.Event()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -44,11 +45,13 @@ class KeyQueue:
             return
         self._timers[key] = self._clock.later(seconds, lambda: self.add(key))
 
-    async def get(self) -> str:
-        """The next key; ``done`` must follow."""
-        while not self._waiting:
+    async def get(self) -> str | None:
+        """The next key, and ``done`` must follow; None once the queue is closed."""
+        while not self._waiting and not self._closed:
             self._wake.clear()
             await self._wake.wait()
+        if self._closed:
+            return None
         key = self._waiting.popleft()
         self._asked.discard(key)
         self._working.add(key)
@@ -62,7 +65,9 @@ class KeyQueue:
             self._wake.set()
 
     def close(self) -> None:
-        """Cancel what was to come later."""
+        """Hand out nothing more, and cancel what was to come later."""
+        self._closed = True
+        self._wake.set()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -1,0 +1,191 @@
+"""What is told about an instance: conditions and components, judged from what was seen and done. Pure.
+
+Every condition is always there, so that a reader never has to guess what its absence means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from agent.model.changes import Change
+from agent.model.conditions import Condition, Truth
+from agent.model.desired import Document, Refusal
+from agent.model.errors import AgentError
+from agent.model.instance import State
+from agent.model.objects import Inventory, Manifest, ObjectRef, Seen, Stage
+from agent.model.status import ComponentStatus, InstanceStatus
+from agent.planning.stages import WAITS, Gate, Readiness
+
+_COMPONENT_LABEL = "perigee.dev/component"
+_QUEUE_LABEL = "perigee.dev/queue"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What one pass over an instance knows at its end.
+
+    ``pending``: the stage that is not ready and what it waits for. ``gone``: a tombstone has done all it may.
+    """
+
+    document: Document
+    inventory: Inventory
+    seen: Mapping[ObjectRef, Seen]
+    changes: tuple[Change, ...] = ()
+    pending: tuple[Stage, Gate] | None = None
+    waits_for: str = ""
+    error: AgentError | None = None
+    blocked: tuple[AgentError, ...] = ()
+    gone: bool = False
+    refusal: Refusal | None = None
+    unlisted: bool = False
+
+
+def status(view: View, now: datetime) -> InstanceStatus:
+    """The whole status of one instance."""
+    instance = view.document.instance
+    return InstanceStatus(
+        id=instance.id,
+        name=instance.name,
+        namespace=view.inventory.namespace or instance.namespace,
+        revision=view.document.entry.revision,
+        state="deleted" if view.gone else instance.state.value,
+        conditions=(
+            _ready(view, now),
+            _progressing(view, now),
+            _stalled(view, now),
+            _accepted(view, now),
+            _claim("Paused", instance.paused, "PausedByDocument", "the document says paused: nothing is written", now),
+            _claim("Unlisted", view.unlisted, "NotInIndex", "the index does not name it: it stays as it is", now),
+            _unknown_fields(view, now),
+        ),
+        components=components(view.seen),
+        changes=view.changes,
+        observed_at=now,
+    )
+
+
+def refused_status(refusal: Refusal, now: datetime) -> InstanceStatus:
+    """The status of an instance of which no document was ever accepted."""
+    message = f"revision {refusal.entry.revision} is refused: {refusal.message}"
+    return InstanceStatus(
+        id=refusal.entry.id,
+        name="",
+        namespace="",
+        revision=0,
+        state="refused",
+        conditions=(
+            Condition("Ready", Truth.FALSE, refusal.reason, message, now),
+            Condition("Accepted", Truth.FALSE, refusal.reason, message, now),
+        ),
+        components=(),
+        changes=(),
+        observed_at=now,
+    )
+
+
+def components(seen: Mapping[ObjectRef, Seen]) -> tuple[ComponentStatus, ...]:
+    """Pods wanted and ready per component and queue, from the workloads that carry our labels."""
+    found = (
+        _component(one)
+        for one in seen.values()
+        if one.ref.kind in {"Deployment", "StatefulSet"} and _COMPONENT_LABEL in one.labels
+    )
+    return tuple(sorted(found, key=lambda component: component.name))
+
+
+def pod_troubles(seen: Mapping[ObjectRef, Seen]) -> tuple[str, ...]:
+    """Why pods are not running, in Kubernetes' own words, one line for each pod in trouble."""
+    lines = (_trouble(one) for one in seen.values() if one.ref.kind == "Pod")
+    return tuple(sorted(line for line in lines if line))
+
+
+def _component(one: Seen) -> ComponentStatus:
+    queue = one.labels.get(_QUEUE_LABEL)
+    name = one.labels[_COMPONENT_LABEL] + (f"/{queue}" if queue else "")
+    wanted = one.manifest["spec"].get("replicas", 1)
+    return ComponentStatus(name, wanted, (one.manifest.get("status") or {}).get("readyReplicas", 0))
+
+
+def _trouble(pod: Seen) -> str:
+    status_ = pod.manifest.get("status") or {}
+    for container in (*(status_.get("initContainerStatuses") or ()), *(status_.get("containerStatuses") or ())):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason", "")
+        if reason and reason not in {"ContainerCreating", "PodInitializing"}:
+            return f"{pod.ref.name}/{container['name']}: {reason}"
+    return _unschedulable(pod, status_)
+
+
+def _unschedulable(pod: Seen, status_: Manifest) -> str:
+    for condition in status_.get("conditions") or ():
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return f"{pod.ref.name}: {condition.get('reason', '')} {condition.get('message', '')}".strip()
+    return ""
+
+
+def _ready(view: View, now: datetime) -> Condition:
+    state = view.document.instance.state
+    if state is not State.RUNNING:
+        reason = "Hibernated" if state is State.HIBERNATED else "Deleted"
+        return Condition("Ready", Truth.FALSE, reason, f"the document says {state.value}", now)
+    if view.error is not None:
+        return Condition("Ready", Truth.UNKNOWN, view.error.reason, view.error.explain(), now)
+    if view.pending is not None:
+        stage, gate = view.pending
+        return Condition("Ready", Truth.FALSE, WAITS[stage], _with_troubles(gate.message, view.seen), now)
+    if view.blocked:
+        return Condition("Ready", Truth.FALSE, view.blocked[0].reason, view.blocked[0].explain(), now)
+    return Condition("Ready", Truth.TRUE, "AllComponentsReady", "every component is ready", now)
+
+
+def _progressing(view: View, now: datetime) -> Condition:
+    if view.gone:
+        return Condition("Progressing", Truth.FALSE, "Deleted", "everything that may go is gone", now)
+    if view.waits_for:
+        return Condition("Progressing", Truth.TRUE, "Deleting", f"waiting for {view.waits_for}", now)
+    if view.pending is not None:
+        stage, gate = view.pending
+        return Condition("Progressing", Truth.TRUE, WAITS[stage], gate.message, now)
+    return Condition("Progressing", Truth.FALSE, "Settled", "nothing is left to do", now)
+
+
+def _stalled(view: View, now: datetime) -> Condition:
+    failed = view.pending is not None and view.pending[1].readiness is Readiness.FAILED
+    if view.error is not None:
+        return Condition("Stalled", Truth.TRUE, view.error.reason, view.error.explain(), now)
+    if view.blocked:
+        return Condition("Stalled", Truth.TRUE, view.blocked[0].reason, _joined(view.blocked), now)
+    if failed and view.pending is not None:
+        return Condition("Stalled", Truth.TRUE, "MigrationFailed", view.pending[1].message, now)
+    return Condition("Stalled", Truth.FALSE, "NoFailure", "", now)
+
+
+def _accepted(view: View, now: datetime) -> Condition:
+    if view.refusal is not None:
+        entry = view.refusal.entry
+        message = f"revision {entry.revision} is refused, the one before stays: {view.refusal.message}"
+        return Condition("Accepted", Truth.FALSE, view.refusal.reason, message, now)
+    return Condition("Accepted", Truth.TRUE, "Verified", "", now)
+
+
+def _unknown_fields(view: View, now: datetime) -> Condition:
+    names = view.document.unknown_fields
+    message = f"this agent does not know: {', '.join(names)}" if names else ""
+    return _claim("UnknownFields", bool(names), "NewerThanAgent", message, now)
+
+
+def _claim(name: str, holds: bool, reason: str, message: str, now: datetime) -> Condition:  # noqa: FBT001
+    if holds:
+        return Condition(name, Truth.TRUE, reason, message, now)
+    return Condition(name, Truth.FALSE, f"Not{name}" if name != "UnknownFields" else "AllKnown", "", now)
+
+
+def _with_troubles(message: str, seen: Mapping[ObjectRef, Seen]) -> str:
+    troubles = pod_troubles(seen)
+    return f"{message} ({'; '.join(troubles[:3])})" if troubles else message
+
+
+def _joined(errors: Sequence[AgentError]) -> str:
+    return "; ".join(error.explain() for error in errors[:5])
