@@ -1,0 +1,147 @@
+"""Kinds of workload around a pod template: Deployment, StatefulSet, Service, disruption budget.
+
+Here: how each kind rolls, keeps and is kept. Not here: what runs in the pods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent.model.instance import EmbeddedService, Instance, Retain, State
+from agent.model.objects import Manifest
+from agent.rendering import labels, names
+from agent.rendering.names import Role
+
+REVISIONS_KEPT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which workload of an instance: its name, role and, for workers, queue."""
+
+    name: str
+    role: Role
+    queue: str | None = None
+
+    @classmethod
+    def of(cls, role: Role) -> Identity:
+        """The one workload of a role."""
+        return cls(names.of(role), role)
+
+    def metadata(self, instance: Instance) -> Manifest:
+        """The metadata of the workload's objects."""
+        return labels.metadata(instance, self.name, labels.standard(instance, self.role, queue=self.queue))
+
+    def selector(self, instance: Instance) -> Manifest:
+        """What selects its pods."""
+        return {"matchLabels": labels.selector(instance, self.role, queue=self.queue)}
+
+
+def awake(instance: Instance, replicas: int) -> int:
+    """How many pods there shall be now: none while the instance hibernates."""
+    return 0 if instance.state is State.HIBERNATED else replicas
+
+
+def deployment(instance: Instance, identity: Identity, *, replicas: int, template: Manifest) -> Manifest:
+    """Pods without identity; a roll starts the new one first and never has fewer than before."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": identity.metadata(instance),
+        "spec": {
+            "replicas": awake(instance, replicas),
+            "revisionHistoryLimit": REVISIONS_KEPT,
+            "selector": identity.selector(instance),
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": template,
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A volume of a StatefulSet's own, and which promise of the document keeps it."""
+
+    service: EmbeddedService
+    retain: Retain
+    name: str = "data"
+
+
+def stateful_set(
+    instance: Instance,
+    identity: Identity,
+    *,
+    replicas: int,
+    template: Manifest,
+    volume: Volume | None = None,
+) -> Manifest:
+    """Pods with stable names, resolvable through the role's Service; all start at once, a roll goes one by one."""
+    spec: Manifest = {
+        "replicas": awake(instance, replicas),
+        "revisionHistoryLimit": REVISIONS_KEPT,
+        "serviceName": names.of(identity.role),
+        "podManagementPolicy": "Parallel",
+        "selector": identity.selector(instance),
+        "updateStrategy": {"type": "RollingUpdate"},
+        "template": template,
+    }
+    if volume is not None:
+        spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Retain", "whenScaled": "Retain"}
+        spec["volumeClaimTemplates"] = [_claim(instance, identity, volume)]
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": identity.metadata(instance), "spec": spec}
+
+
+def _claim(instance: Instance, identity: Identity, volume: Volume) -> Manifest:
+    storage_class = volume.service.storage_class
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": volume.name, "labels": labels.of_volume(instance, identity.role, volume.retain)},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            **({"storageClassName": storage_class} if storage_class is not None else {}),
+            "resources": {"requests": {"storage": volume.service.storage}},
+        },
+    }
+
+
+def service(instance: Instance, role: Role, ports: Mapping[str, int]) -> Manifest:
+    """One address for a role's pods."""
+    return _service(instance, role, {"type": "ClusterIP", "ports": _service_ports(ports)})
+
+
+def headless_service(instance: Instance, role: Role, ports: Mapping[str, int]) -> Manifest:
+    """Names for single pods, also for those that are not ready: their logs matter most then."""
+    return _service(
+        instance,
+        role,
+        {"clusterIP": "None", "publishNotReadyAddresses": True, "ports": _service_ports(ports)},
+    )
+
+
+def _service(instance: Instance, role: Role, spec: Manifest) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": Identity.of(role).metadata(instance),
+        "spec": {"selector": labels.selector(instance, role), **spec},
+    }
+
+
+def _service_ports(ports: Mapping[str, int]) -> list[Manifest]:
+    return [{"name": name, "port": number, "targetPort": number, "protocol": "TCP"} for name, number in ports.items()]
+
+
+def disruption_budget(instance: Instance, identity: Identity) -> Manifest:
+    """At most one pod at a time goes by anybody's will; a pod that is broken anyway may always go."""
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": identity.metadata(instance),
+        "spec": {
+            "maxUnavailable": 1,
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": identity.selector(instance),
+        },
+    }
