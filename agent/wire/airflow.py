@@ -23,6 +23,7 @@ DEFAULT_IMAGE: Final = "apache/airflow:{version}"
 
 RESERVED_CONFIG: Final = frozenset(
     {
+        ("api", "host"),
         ("api", "port"),
         ("api", "secret_key"),
         ("api_auth", "jwt_private_key_path"),
@@ -39,18 +40,21 @@ RESERVED_CONFIG: Final = frozenset(
         ("database", "check_migrations"),
         ("database", "sql_alchemy_conn"),
         ("database", "sql_alchemy_conn_async"),
+        ("logging", "base_log_folder"),
+        ("logging", "trigger_log_server_port"),
+        ("logging", "worker_log_server_port"),
         ("scheduler", "enable_health_check"),
         ("scheduler", "scheduler_health_check_server_port"),
     }
 )
-"""Section and key of what the agent sets itself, also in Airflow's forms ``<key>_cmd`` and ``<key>_secret``."""
+"""Section and key of what the agent sets or relies on, also in Airflow's forms ``<key>_cmd``, ``<key>_secret``."""
 
 RESERVED_ENV: Final = frozenset({"AIRFLOW_CONFIG", "AIRFLOW_HOME", "DUMB_INIT_SETSID"})
 RESERVED_ENV_PREFIXES: Final = ("_AIRFLOW_", "PERIGEE_")
 """The entrypoint of Airflow's image migrates and makes users by ``_AIRFLOW_*``; the agent does these in its own way."""
 
 _ENV_OF_CONFIG = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)", re.IGNORECASE)
-_VERSION = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})")
+_VERSION = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})")
 
 
 def supported_version(version: str) -> str:
@@ -114,7 +118,7 @@ def refuse_reserved(airflow: AirflowV1) -> None:
     for section, keys in airflow.config.items():
         for key in keys:
             if reserved(section, key):
-                _refuse("config", f"{section}.{key}", why="the agent sets it itself")
+                _refuse("config", f"{section}.{key}", why="the agent decides it")
     for name in airflow.env:
         _refuse_env(name, airflow)
 
@@ -123,11 +127,11 @@ def _refuse_env(name: str, airflow: AirflowV1) -> None:
     setting = config_of_env(name)
     if setting is None:
         if name.upper() in RESERVED_ENV or name.upper().startswith(RESERVED_ENV_PREFIXES):
-            _refuse("env", name, why="the agent sets it itself")
+            _refuse("env", name, why="the agent decides it")
         return
     section, key = setting
     if reserved(section, key):
-        _refuse("env", name, why=f"the agent sets {section}.{key} itself")
+        _refuse("env", name, why=f"the agent decides {section}.{key}")
     if key in airflow.config.get(section, {}):
         message = f"sets the same as spec.airflow.config.{section}.{key}"
         raise Refused(message, path=f"spec.airflow.env.{name}", reason=Reason.MALFORMED, hint="keep one of the two")

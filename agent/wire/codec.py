@@ -36,7 +36,7 @@ from agent.wire.components import (
 )
 from agent.wire.document import AirflowInstanceV1, receive_document
 from agent.wire.frames import expect_schema, receive
-from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_REPORT_BYTES
+from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INSTANCES, MAX_REPORT_BYTES
 from agent.wire.refusals import Reason
 from agent.wire.reports import (
     LONGEST_TEXT,
@@ -72,6 +72,8 @@ def encode_report(*, agent: AgentStatus, instances: Sequence[InstanceStatus]) ->
 
     Raises Refused (TooLarge) if even the tersest form is too large: then report fewer instances at once.
     """
+    if len(instances) > MAX_INSTANCES:
+        raise _too_much(f"{len(instances)} instances are more than the {MAX_INSTANCES} allowed")
     for detail in _DETAILS:
         report = ReportV1(
             agent=_agent_report(agent, detail), instances=tuple(_instance_report(one, detail) for one in instances)
@@ -79,12 +81,7 @@ def encode_report(*, agent: AgentStatus, instances: Sequence[InstanceStatus]) ->
         raw = report.to_bytes()
         if len(raw) <= MAX_REPORT_BYTES:
             return raw
-    raise Refused(
-        f"{len(instances)} instances need {len(raw)} bytes, more than the {MAX_REPORT_BYTES} allowed",
-        path="report",
-        reason=Reason.TOO_LARGE,
-        hint="report fewer instances at once",
-    )
+    raise _too_much(f"{len(instances)} instances need {len(raw)} bytes, more than the {MAX_REPORT_BYTES} allowed")
 
 
 def decode_report(raw: bytes) -> ReportV1:
@@ -244,5 +241,11 @@ def _change(change: Change, detail: _Detail) -> ChangeV1:
     )
 
 
+def _too_much(message: str) -> Refused:
+    return Refused(message, path="report", reason=Reason.TOO_LARGE, hint="report fewer instances at once")
+
+
 def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    """Text that can be sent: of bounded length, and without the lone surrogates that undecodable bytes leave behind."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return whole if len(whole) <= most else f"{whole[: most - 1]}…"

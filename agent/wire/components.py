@@ -8,12 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from agent.wire.frames import Frame
 from agent.wire.scalars import DnsSubdomain, ImageReference, Quantity, QueueName, ResourceName, amount
 
+
+def _above_zero(quantity: str) -> str:
+    if not amount(quantity):
+        raise PydanticCustomError("quantity", "must be above zero")
+    return quantity
+
+
+Storage = Annotated[Quantity, AfterValidator(_above_zero)]
 UserId = Annotated[StrictInt, Field(ge=1, le=2**31 - 1)]
 Replicas = Annotated[StrictInt, Field(ge=0, le=500)]
 AtLeastOne = Annotated[StrictInt, Field(ge=1, le=50)]
@@ -104,7 +112,7 @@ class EmbeddedPostgresV1(Frame):
 
     image: ImageReference = "postgres:16.10"
     uid: UserId = 999
-    storage: Quantity = "5Gi"
+    storage: Storage = "5Gi"
     storage_class: DnsSubdomain | None = None
     resources: ResourcesV1 = _memory("256Mi", "1Gi", cpu="100m")
 
@@ -114,7 +122,7 @@ class EmbeddedRedisV1(Frame):
 
     image: ImageReference = "redis:7.2.10"
     uid: UserId = 999
-    storage: Quantity = "1Gi"
+    storage: Storage = "1Gi"
     storage_class: DnsSubdomain | None = None
     resources: ResourcesV1 = _memory("64Mi", "256Mi", cpu="50m")
 

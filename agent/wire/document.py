@@ -109,8 +109,8 @@ class SpecV1(Frame):
 class AirflowInstanceV1(Frame):
     """One Airflow as a control plane wants it."""
 
-    api_version: Literal["perigee.dev/v1"] = API_VERSION
-    kind: Literal["AirflowInstance"] = KIND
+    api_version: Literal["perigee.dev/v1"]
+    kind: Literal["AirflowInstance"]
     metadata: MetadataV1
     spec: SpecV1
 

@@ -56,8 +56,8 @@ class IndexVerifier:
         """The verified index. ``now`` None: freshness was judged at acceptance, do not judge it again.
 
         An index of the same standing as ``newest`` passes; whether it also says the same, ``refuse_mixed`` judges.
-        Raises Refused: TooLarge, Malformed, WrongType, BadSignature, UnknownMajor, WrongCluster, RolledBack,
-        IndexExpired.
+        Raises Refused: TooLarge, Malformed, WrongType, BadSignature, UnknownMajor, WrongCluster, EpochAhead,
+        RolledBack, IndexExpired.
         """
         payload = verify(envelope, INDEX_TYPE, role=self._trust.index, limit=MAX_INDEX_BYTES)
         index = index_from_wire(payload, raw=envelope)
@@ -67,7 +67,8 @@ class IndexVerifier:
                 path="cluster",
                 reason=Reason.WRONG_CLUSTER,
             )
-        self._refuse_older(index.standing, newest)
+        self._refuse_foreign_epoch(index.standing)
+        _refuse_older(index.standing, newest)
         if now is not None and now >= index.expires_at:
             raise Refused(
                 f"was {index.expires_at.isoformat()}, and it is {now.isoformat()}",
@@ -77,14 +78,14 @@ class IndexVerifier:
             )
         return index
 
-    def _refuse_older(self, came: Standing, newest: Standing | None) -> None:
-        if newest is not None and came < newest:
+    def _refuse_foreign_epoch(self, came: Standing) -> None:
+        """Epochs are the root role's to begin: else whoever holds the index key could outrank every index to come."""
+        if came.epoch > self._trust.epoch:
             raise Refused(
-                f"{came.epoch}.{came.version} (epoch.version) is older than {newest.epoch}.{newest.version}, "
-                "which was accepted before",
-                path="epoch" if came.epoch < newest.epoch else "version",
-                reason=Reason.ROLLED_BACK,
-                hint="a control plane restored from a backup goes on by a new epoch",
+                f"is {came.epoch}, and the trust bundle {self._trust.version} knows none after {self._trust.epoch}",
+                path="epoch",
+                reason=Reason.EPOCH_AHEAD,
+                hint="a newer trust bundle is needed, signed by the root role",
             )
 
 
@@ -127,3 +128,14 @@ def _refuse_twice(entries: tuple[EntryV1, ...]) -> None:
         if entry.id in seen:
             raise Refused("is listed twice", path=f"instances[{number}].id", reason=Reason.MALFORMED)
         seen.add(entry.id)
+
+
+def _refuse_older(came: Standing, newest: Standing | None) -> None:
+    if newest is not None and came < newest:
+        raise Refused(
+            f"{came.epoch}.{came.version} (epoch.version) is older than {newest.epoch}.{newest.version}, "
+            "which was accepted before",
+            path="epoch" if came.epoch < newest.epoch else "version",
+            reason=Reason.ROLLED_BACK,
+            hint="a control plane restored from a backup goes on by a new epoch",
+        )

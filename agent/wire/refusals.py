@@ -9,11 +9,23 @@ import json
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Final
 
 from pydantic_core import ErrorDetails, PydanticCustomError, ValidationError
 
 from agent.model.errors import Refused
 
+_IN_PLAIN_WORDS: Final = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a field that may be sent",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+    "tuple_type": "must be an array",
+    "string_type": "must be a text",
+    "int_type": "must be an integer",
+    "bool_type": "must be true or false",
+    "invalid_key": "must be a text",
+}
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SEGMENT = 80
 _LONGEST_PATH = 300
@@ -30,6 +42,7 @@ class Reason(StrEnum):
     WRONG_ROOT = "WrongRoot"
     WRONG_CLUSTER = "WrongCluster"
     INDEX_EXPIRED = "IndexExpired"
+    EPOCH_AHEAD = "EpochAhead"
     ROLLED_BACK = "RolledBack"
     MIXED_INDEX = "MixedIndex"
     DIGEST_MISMATCH = "DigestMismatch"
@@ -75,11 +88,7 @@ def as_refused(error: ValidationError, *, what: str) -> Refused:
 
 def _message(detail: ErrorDetails) -> str:
     """Pydantic's sentence made to fit behind a path."""
-    text = detail["msg"]
-    if detail["type"] == "missing":
-        return "is missing"
-    if detail["type"] == "extra_forbidden":
-        return "is not a field that may be sent"
+    text = _IN_PLAIN_WORDS.get(detail["type"], detail["msg"])
     for start, ours in (("Input should be", "must be"), ("String should", "must"), ("Value error, ", "")):
         if text.startswith(start):
             return ours + text[len(start) :]

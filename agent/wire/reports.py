@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from agent.wire.frames import Frame
+from agent.wire.limits import MAX_INSTANCES
 from agent.wire.scalars import Counter53, Moment
 
 REPORT_SCHEMA: Final = "perigee.dev/report/v1"
@@ -101,4 +102,4 @@ class ReportV1(Frame):
 
     schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
     agent: AgentReportV1
-    instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=5000)
+    instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=MAX_INSTANCES)

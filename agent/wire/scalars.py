@@ -109,7 +109,7 @@ ConfigName = Annotated[
 AbsolutePath = Annotated[
     str, Shape(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._-]+)+", "an absolute path without . and .. in it", 400)
 ]
-Word = Annotated[str, Shape(r"[A-Za-z][A-Za-z0-9._-]*", "one word", 100)]
+Word = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._+-]*", "one word", 100)]
 Token = Annotated[str, Shape(r"[\x21-\x7e]{16,512}", "16 to 512 printable characters without a space", 512)]
 
 Flag = StrictBool

@@ -49,10 +49,13 @@ def write(directory: Path) -> None:
 
 
 def _file(name: str, kind: type[Frame]) -> bytes:
+    described = kind.model_json_schema(by_alias=True)
+    if "schema" in described["properties"]:  # our constructors fill it in; on the wire it must be said
+        described["required"] = ["schema", *described["required"]]
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"https://perigee.dev/schema/{name}.schema.json",
-        **kind.model_json_schema(by_alias=True),
+        **described,
     }
     return (json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode("utf-8")
 

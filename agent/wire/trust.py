@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from cryptography.x509 import load_pem_x509_certificate
 from pydantic import Field
 
 from agent.model.errors import Misconfigured, Refused
@@ -125,6 +126,8 @@ def _bundle(data: dict[str, Any], *, raw: bytes) -> TrustBundle:
     """The bundle as it says of itself: consistent, not yet verified."""
     expect_schema(data, TRUST_SCHEMA)
     bundle, _ = receive(TrustBundleV1, data, what="trust bundle")
+    for number, pem in enumerate(bundle.ca):
+        _refuse_other_than_certificate(pem, path=f"ca[{number}]")
     keys = {keyid: _public(keyid, key) for keyid, key in bundle.keys.items()}
     return TrustBundle(
         version=bundle.version,
@@ -141,6 +144,13 @@ def _public(keyid: str, key: KeyV1) -> bytes:
     if digest(public) != keyid:
         raise Refused("is not the SHA-256 of its public key", path=f"keys.{keyid}", reason=Reason.MALFORMED)
     return public
+
+
+def _refuse_other_than_certificate(pem: str, *, path: str) -> None:
+    try:
+        load_pem_x509_certificate(pem.encode("utf-8"))
+    except ValueError as error:
+        raise Refused("is not a certificate in PEM", path=path, reason=Reason.MALFORMED) from error
 
 
 def _role(name: str, role: RoleV1, keys: Mapping[str, bytes]) -> Role:
