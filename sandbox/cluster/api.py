@@ -1,0 +1,206 @@
+"""Writes: what the API server does between a decoded request and the store.
+
+Here: create, replace, patch, apply and delete of one object, each within one step of the loop, used by HTTP requests
+and by the simulated controllers alike. Not here: HTTP, reading, what controllers decide.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import jsonpatch
+
+from sandbox.cluster import errors, merge
+from sandbox.cluster.conventions import allocate, checks, lives, names
+from sandbox.cluster.errors import ApiError, Cause
+from sandbox.cluster.kinds import NAMESPACE, Catalogue, Json, Kind
+from sandbox.cluster.pace import Pace, stamp
+from sandbox.cluster.store import Store, Stored, held_by
+
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+STRATEGIC_PATCH = "application/strategic-merge-patch+json"
+APPLY_PATCH = "application/apply-patch+yaml"
+PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH, STRATEGIC_PATCH)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Who writes, to which part, and how: ``manager`` owns the fields, ``dry_run`` stores nothing."""
+
+    manager: str
+    subresource: str = ""
+    dry_run: bool = False
+    force: bool = False
+
+
+class Api:
+    """The writing half of the API server."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, pace: Pace) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.pace = pace
+        self._addresses = allocate.Addresses()
+
+    def now(self) -> str:
+        """Return the present moment as objects carry it."""
+        return stamp(self.pace.now())
+
+    def live(self, kind: Kind, namespace: str, name: str) -> Stored:
+        """Return an object.
+
+        Raises:
+            ApiError: 404.
+        """
+        stored = self.store.get(kind, namespace, name)
+        if stored is None:
+            raise errors.not_found(kind, name)
+        return stored
+
+    def create(self, kind: Kind, document: Json, write: Write) -> Stored:
+        """Create an object; a missing name is made from ``generateName``.
+
+        Raises:
+            ApiError: 404 or 403 for its namespace, 409 when it exists, 422 for its content.
+        """
+        born = self._newborn(kind, document)
+        schema = merge.schema_for(kind.api_version, kind.name)
+        owned = merge.update(None, born, manager=write.manager, now=self.now(), schema=schema)
+        return self._settle_in(kind, owned, write)
+
+    def replace(self, live: Stored, document: Json, write: Write) -> Stored:
+        """Replace an object, or one part of it; a resourceVersion in ``document`` is a precondition.
+
+        Raises:
+            ApiError: 409 when the precondition fails, 422 for the content.
+        """
+        self._require_same(live, document["metadata"])
+        revised = lives.revised(live.kind, live.document, document, subresource=write.subresource)
+        schema = merge.schema_for(live.kind.api_version, live.kind.name)
+        owned = merge.update(
+            live.document, revised, manager=write.manager, now=self.now(), schema=schema, subresource=write.subresource
+        )
+        return self._commit(live, owned, write)
+
+    def patch(self, live: Stored, patch: Any, form: str, write: Write) -> Stored:
+        """Change an object by a merge, strategic merge or JSON patch; ``form`` is the patch's media type.
+
+        Raises:
+            ApiError: 409 when a resourceVersion in the patch fails, 422 for a patch or content that does not fit.
+        """
+        return self.replace(live, patched(live.kind, live.document, patch, form), write)
+
+    def apply(self, live: Stored, applied: Json, write: Write) -> Stored:
+        """Apply one manager's intent to an object.
+
+        Raises:
+            ApiError: 409 naming the managers and fields in conflict, 422 for the content.
+        """
+        self._require_same(live, applied["metadata"])
+        merged = self._merged(live.document, applied, live.kind, write)
+        if merged == live.document:
+            return live
+        revised = lives.revised(live.kind, live.document, merged, subresource=write.subresource)
+        return self._commit(live, revised, write)
+
+    def apply_new(self, kind: Kind, applied: Json, write: Write) -> Stored:
+        """Create an object out of one manager's intent.
+
+        Raises:
+            ApiError: as for ``create``.
+        """
+        merged = self._merged(None, applied, kind, write)
+        owners = merged["metadata"].get("managedFields", [])
+        born = self._newborn(kind, merged)
+        born["metadata"]["managedFields"] = owners
+        return self._settle_in(kind, born, write)
+
+    def _merged(self, live: Json | None, applied: Json, kind: Kind, write: Write) -> Json:
+        schema = merge.schema_for(kind.api_version, kind.name)
+        try:
+            return merge.apply(
+                live, applied, manager=write.manager, force=write.force, now=self.now(), schema=schema,
+                subresource=write.subresource,
+            )  # fmt: skip
+        except merge.ApplyConflict as conflict:
+            details = {"causes": conflict.causes}
+            raise ApiError(conflict.status, conflict.reason, str(conflict), details=details) from conflict
+        except merge.InvalidApply as fault:
+            raise ApiError(fault.status, fault.reason, str(fault)) from fault
+
+    def _newborn(self, kind: Kind, document: Json) -> Json:
+        metadata = document["metadata"]
+        if not metadata.get("name") and metadata.get("generateName"):
+            document = document | {"metadata": metadata | {"name": names.generated(metadata["generateName"])}}
+        name = document["metadata"].get("name", "")
+        if kind.namespaced:
+            self._require_open(kind, document["metadata"]["namespace"], name)
+        if self.store.get(kind, document["metadata"].get("namespace", ""), name):
+            raise errors.already_exists(kind, name)
+        return lives.born(kind, document, now=self.now())
+
+    def _settle_in(self, kind: Kind, document: Json, write: Write) -> Stored:
+        self._addresses.give(kind, document)
+        self._require_sound(kind, document, None)
+        if write.dry_run:
+            return unsaved(kind, document)
+        return self.store.put(kind, document)
+
+    def _commit(self, live: Stored, revised: Json, write: Write) -> Stored:
+        if revised == live.document:
+            return live
+        self._require_sound(live.kind, revised, live.document)
+        if lives.counts_as_new_generation(live.kind, live.document, revised):
+            revised["metadata"]["generation"] = live.document["metadata"].get("generation", 0) + 1
+        if write.dry_run:
+            return unsaved(live.kind, revised)
+        if live.deleting and not lives.held(live.kind, revised):
+            return self.store.remove(live, revised)
+        return self.store.put(live.kind, revised)
+
+    def _require_open(self, kind: Kind, namespace: str, name: str) -> None:
+        home = self.live(NAMESPACE, "", namespace)
+        if home.deleting:
+            cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
+            message = f"unable to create new content in namespace {namespace} because it is being terminated"
+            raise errors.forbidden(kind, name, message, causes=[cause])
+
+    def _require_same(self, live: Stored, metadata: Json) -> None:
+        if metadata.get("resourceVersion") not in {None, "", str(live.version)}:
+            raise errors.modified(live.kind, live.name)
+        if metadata.get("uid") not in {None, "", live.uid}:
+            sent, present = metadata["uid"], live.uid
+            message = f"Precondition failed: UID in precondition: {sent}, UID in object meta: {present}"
+            raise errors.conflict(live.kind, live.name, message)
+
+    def _require_sound(self, kind: Kind, document: Json, live: Json | None) -> None:
+        found = checks.faults(kind, document, live)
+        if found:
+            raise errors.invalid(kind, document["metadata"].get("name", ""), found)
+
+
+def unsaved(kind: Kind, document: Json) -> Stored:
+    """Return an object as a dry run answers it: complete, but not stored and without a version of its own."""
+    return held_by(kind, document, int(document["metadata"].get("resourceVersion", 0)))
+
+
+def patched(kind: Kind, live: Json, patch: Any, form: str) -> Json:
+    """Return what a patch makes of a document, which stays as it is.
+
+    Raises:
+        ApiError: 422, when the operations of a JSON patch do not fit the document.
+    """
+    try:
+        if form == STRATEGIC_PATCH:
+            return merge.strategic_merge(live, patch, merge.schema_for(kind.api_version, kind.name))
+        if form == MERGE_PATCH:
+            return merge.json_merge(live, patch)
+        result: Json = jsonpatch.apply_patch(copy.deepcopy(live), patch)
+    except merge.InvalidPatch as fault:
+        raise ApiError(fault.status, fault.reason, str(fault)) from fault
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as fault:
+        raise errors.unprocessable(str(fault)) from fault
+    return result

@@ -1,0 +1,95 @@
+"""Jobs: pods until as many succeeded as wanted, or too many failed.
+
+Here: creating pods, counting, the final conditions, removal after ttlSecondsAfterFinished. Not here: schedules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sandbox.cluster.behaviours.desk import Desk, condition, is_true
+from sandbox.cluster.behaviours.replicasets import pod_of
+from sandbox.cluster.kinds import JOB, POD, Json
+from sandbox.cluster.store import Change, Stored
+
+_ENDINGS = ("Complete", "Failed")
+_TOO_MANY = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
+_ENOUGH = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
+
+
+class Jobs:
+    """Looks at Jobs and at the pods that they control."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def concerned(self, change: Change) -> Iterator[Stored]:
+        """Yield a Job that came or changed, or whose pod did."""
+        if change.after.kind == JOB and not change.gone:
+            yield change.after
+        elif change.after.kind == POD:
+            owner = self._desk.parent(change.after, JOB)
+            if owner is not None:
+                yield owner
+
+    def settle(self, stored: Stored) -> None:
+        """Create what pods are missing; report, and say when the Job ended."""
+        job = self._desk.fresh(stored)
+        if job is None or job.deleting or any(is_true(job.document, kind) for kind in _ENDINGS):
+            return
+        pods = self._desk.children(job, POD)
+        verdict = self._verdict(job, pods)
+        if not verdict and not job.document["spec"]["suspend"]:
+            self._create(job, pods)
+        self._desk.report(job, self._status(job, self._desk.children(job, POD), verdict))
+        if verdict and "ttlSecondsAfterFinished" in job.document["spec"]:
+            self._desk.later(job.document["spec"]["ttlSecondsAfterFinished"], lambda: self._expire(job))
+
+    def _expire(self, seen: Stored) -> None:
+        job = self._desk.fresh(seen)
+        if job is not None:
+            self._desk.delete(job)
+
+    def _create(self, job: Stored, pods: Sequence[Stored]) -> None:
+        spec = job.document["spec"]
+        active = len(_in_phase(pods, "Pending", "Running"))
+        missing = min(spec["parallelism"], spec["completions"] - len(_in_phase(pods, "Succeeded"))) - active
+        for _ in range(missing):
+            self._desk.create(POD, pod_of(job))
+
+    def _verdict(self, job: Stored, pods: Sequence[Stored]) -> tuple[Json, ...]:
+        spec = job.document["spec"]
+        if len(_in_phase(pods, "Succeeded")) >= spec["completions"]:
+            return ({"type": "SuccessCriteriaMet"} | _ENOUGH, {"type": "Complete"} | _ENOUGH)
+        if len(_in_phase(pods, "Failed")) > spec["backoffLimit"]:
+            return ({"type": "FailureTarget"} | _TOO_MANY, {"type": "Failed"} | _TOO_MANY)
+        return ()
+
+    def _status(self, job: Stored, pods: Sequence[Stored], verdict: Sequence[Json]) -> Json:
+        now, before = self._desk.api.now(), job.document["status"]
+        conditions = before.get("conditions", [])
+        for each in verdict:
+            conditions = condition(conditions, {"status": "True"} | each, now)
+        active = _in_phase(pods, "Pending", "Running")
+        counts = {
+            "active": len(active),
+            "succeeded": len(_in_phase(pods, "Succeeded")),
+            "failed": len(_in_phase(pods, "Failed")),
+        }
+        status: Json = {
+            **{name: count for name, count in counts.items() if count},
+            "ready": sum(is_true(pod.document, "Ready") for pod in active),
+            "terminating": 0,
+            "uncountedTerminatedPods": {},
+        }
+        if conditions:
+            status["conditions"] = conditions
+        if not job.document["spec"]["suspend"]:
+            status["startTime"] = before.get("startTime", now)
+        if any(each["type"] == "Complete" for each in verdict):
+            status["completionTime"] = now
+        return status
+
+
+def _in_phase(pods: Sequence[Stored], *phases: str) -> list[Stored]:
+    return [pod for pod in pods if pod.document["status"]["phase"] in phases]

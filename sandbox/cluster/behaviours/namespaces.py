@@ -1,0 +1,62 @@
+"""Namespaces: what a new one is furnished with, and how one that is deleted is emptied.
+
+Here: the default ServiceAccount, the root certificate's ConfigMap, the removal of contents. Not here: refusing new
+contents, which is the API's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sandbox.cluster.api import Write
+from sandbox.cluster.behaviours.desk import Desk
+from sandbox.cluster.kinds import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT, Kind
+from sandbox.cluster.store import Change, Stored
+
+_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n"
+_FURNITURE = ((SERVICE_ACCOUNT, "default"), (CONFIG_MAP, "kube-root-ca.crt"))
+
+
+class Namespaces:
+    """Looks at namespaces, and at what leaves them."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def concerned(self, change: Change) -> Iterator[Stored]:
+        """Yield a namespace that came or changed, or the one that something left."""
+        if change.after.kind == NAMESPACE:
+            yield change.after
+        elif change.gone:
+            home = self._desk.api.store.get(NAMESPACE, "", change.after.namespace)
+            if home is not None:
+                yield home
+
+    def settle(self, stored: Stored) -> None:
+        """Furnish a namespace, or go on emptying it."""
+        present = self._desk.fresh(stored)
+        if present is None:
+            return
+        if present.deleting:
+            self._empty(present)
+        else:
+            self._furnish(present.name)
+
+    def _furnish(self, namespace: str) -> None:
+        for kind, name in _FURNITURE:
+            if self._desk.api.store.get(kind, namespace, name) is None:
+                content = {"data": {"ca.crt": _CERTIFICATE}} if kind == CONFIG_MAP else {}
+                self._desk.create(kind, content | {"metadata": {"name": name, "namespace": namespace}})
+
+    def _empty(self, namespace: Stored) -> None:
+        for stored in self._contents(namespace.name):
+            if not stored.deleting:
+                self._desk.delete(stored)
+        if not self._contents(namespace.name):
+            document = namespace.document | {"spec": {"finalizers": []}}
+            self._desk.api.replace(namespace, document, Write("kube-controller-manager", subresource="finalize"))
+
+    def _contents(self, namespace: str) -> list[Stored]:
+        store = self._desk.api.store
+        kinds: list[Kind] = [kind for kind in self._desk.api.catalogue.all() if kind.namespaced]
+        return [stored for kind in kinds for stored in store.of(kind, namespace)]

@@ -1,0 +1,121 @@
+"""One request to the API server, decoded as far as every verb needs it.
+
+Here: what was asked (method, path, query, body, who asks) and how bodies become documents. Not here: aiohttp, answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from sandbox.cluster import errors
+from sandbox.cluster.api import APPLY_PATCH, Write
+from sandbox.cluster.kinds import Json
+from sandbox.cluster.routes import Target
+
+_PARTIAL = "as=PartialObjectMetadata"
+
+
+class _Loader(yaml.CSafeLoader):
+    """YAML as Kubernetes reads it: what looks like a time stays text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: a status code and a body."""
+
+    code: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request on a resource. ``agent`` is its User-Agent."""
+
+    method: str
+    target: Target
+    query: Mapping[str, str]
+    body: bytes
+    content_type: str
+    accept: str
+    agent: str
+
+    @property
+    def metadata_only(self) -> bool:
+        """Whether the caller asked for objects without their content."""
+        return _PARTIAL in self.accept
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean of the query."""
+        return self.query.get(name, "").lower() in {"true", "1"}
+
+    def write(self) -> Write:
+        """Return who writes and how; without a ``fieldManager`` the program's name stands for it."""
+        manager = self.query.get("fieldManager") or self.agent.partition("/")[0]
+        return Write(
+            manager, self.target.subresource, dry_run=self.query.get("dryRun") == "All", force=self.flag("force")
+        )
+
+    def document(self) -> Json:
+        """Return the object in the body, addressed as the path says.
+
+        Raises:
+            ApiError: 400, when the body is no object of the kind and namespace in the path.
+        """
+        document = self.decoded()
+        if not isinstance(document, dict) or not document.get("kind"):
+            raise errors.bad_request("Object 'Kind' is missing in the body")
+        self._require_kind(document)
+        metadata = document.setdefault("metadata", {})
+        if (
+            self.target.kind.namespaced
+            and metadata.setdefault("namespace", self.target.namespace) != self.target.namespace
+        ):
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        if self.target.name and metadata.setdefault("name", self.target.name) != self.target.name:
+            sent = (
+                f"the name of the object ({metadata['name']}) does not match the name on the URL ({self.target.name})"
+            )
+            raise errors.bad_request(sent)
+        return document
+
+    def decoded(self) -> Any:
+        """Return the body as JSON or, where the content type says so, as YAML.
+
+        Raises:
+            ApiError: 400, when it is neither.
+        """
+        try:
+            if "yaml" in self.content_type:
+                return yaml.load(self.body, _Loader)  # noqa: S506 - a safe loader without timestamps
+            return json.loads(self.body)
+        except (ValueError, yaml.YAMLError) as fault:
+            raise errors.bad_request(f"the body of the request cannot be decoded: {fault}") from fault
+
+    def _require_kind(self, document: Json) -> None:
+        kind = self.target.kind
+        wanted = ("Scale", "autoscaling/v1") if self.target.subresource == "scale" else (kind.name, kind.api_version)
+        if (document["kind"], document.get("apiVersion")) != wanted:
+            message = (
+                f"{document['kind']} in version {document.get('apiVersion')!r} cannot be handled as a {wanted[0]} "
+                f"of {wanted[1]}"
+            )
+            raise errors.bad_request(message)
+
+
+def is_apply(call: Call) -> bool:
+    """Say whether a PATCH is a server-side apply."""
+    return call.content_type == APPLY_PATCH

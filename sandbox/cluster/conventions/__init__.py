@@ -1,0 +1,1 @@
+"""What the API server adds to an object or refuses in it, kind by kind."""

@@ -1,0 +1,68 @@
+"""Which names the API server takes, and how it makes one from ``generateName``.
+
+Here: apimachinery's ``api/validation`` and ``util/validation`` as far as metadata goes. Not here: names within specs.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+
+from sandbox.cluster.errors import Cause
+from sandbox.cluster.kinds import NAMESPACE, SERVICE, Json, Kind
+
+_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_OLD_LABEL = "[a-z]([-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_SUBDOMAIN_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    rf"'{_LABEL}(\.{_LABEL})*')"
+)
+_LABEL_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
+)
+_OLD_LABEL_RULE = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    f"and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '{_OLD_LABEL}')"
+)
+_VALUE_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_RBAC = "rbac.authorization.k8s.io"
+_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+_GENERATED_PREFIX_LENGTH = 58
+
+
+def generated(prefix: str) -> str:
+    """Return a name that begins with ``prefix``, as ``generateName`` asks for."""
+    return prefix[:_GENERATED_PREFIX_LENGTH] + "".join(random.choices(_ALPHABET, k=5))
+
+
+def naming_faults(kind: Kind, metadata: Json) -> Iterator[Cause]:
+    """Yield what is wrong with an object's name and labels."""
+    name = metadata.get("name", "")
+    if not name:
+        yield Cause.required("metadata.name", "name or generateName is required")
+    elif kind.group != _RBAC:
+        pattern, rule, longest = _rule(kind)
+        if not re.fullmatch(pattern, name):
+            yield Cause.invalid("metadata.name", name, rule)
+        if len(name) > longest:
+            yield Cause("FieldValueTooLong", f"Too long: may not be more than {longest} bytes", "metadata.name")
+    for value in (metadata.get("labels") or {}).values():
+        if value and not re.fullmatch(_QUALIFIED, value):
+            yield Cause.invalid("metadata.labels", value, _VALUE_RULE)
+
+
+def _rule(kind: Kind) -> tuple[str, str, int]:
+    if kind == NAMESPACE:
+        return _LABEL, _LABEL_RULE, 63
+    if kind == SERVICE:
+        return _OLD_LABEL, _OLD_LABEL_RULE, 63
+    return _SUBDOMAIN, _SUBDOMAIN_RULE, 253

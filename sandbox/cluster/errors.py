@@ -1,0 +1,165 @@
+"""Refusals, worded as kube-apiserver words them.
+
+Here: one exception that carries a ``Status`` (meta/v1) and a constructor per reason. Not here: deciding who is refused.
+Clients branch on ``reason`` and ``details``, and people read ``message``, so both follow apimachinery's
+``api/errors`` and ``util/validation/field``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox.cluster.kinds import Json, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One field that is wrong: the CamelCase reason, the sentence without the field, and the field's path."""
+
+    reason: str
+    message: str
+    field: str
+
+    @classmethod
+    def invalid(cls, field: str, value: Any, message: str) -> Cause:
+        """A value that breaks a rule."""
+        return cls("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {message}", field)
+
+    @classmethod
+    def immutable(cls, field: str, value: Any) -> Cause:
+        """A value that may not change once the object exists."""
+        return cls("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: field is immutable", field)
+
+    @classmethod
+    def required(cls, field: str, message: str) -> Cause:
+        """A value that is missing."""
+        return cls("FieldValueRequired", f"Required value{': ' if message else ''}{message}", field)
+
+    @classmethod
+    def forbidden(cls, field: str, message: str) -> Cause:
+        """A field that may not be set, or not now."""
+        return cls("FieldValueForbidden", f"Forbidden: {message}", field)
+
+    def document(self) -> Json:
+        """Return the cause as ``details.causes`` lists it."""
+        return {"reason": self.reason, "message": self.message, "field": self.field}
+
+
+class ApiError(Exception):
+    """A request that the API server refuses; ``status`` is the body it answers with."""
+
+    def __init__(self, code: int, reason: str, message: str, *, details: Json | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.details = details
+
+    def status(self) -> Json:
+        """Return the ``Status`` object."""
+        status: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": str(self),
+            "reason": self.reason,
+        }
+        if self.details is not None:
+            status["details"] = self.details
+        return status | {"code": self.code}
+
+
+def _about(kind: Kind, name: str, *, causes: Iterable[Cause] = (), by_kind: bool = False) -> Json:
+    listed = [cause.document() for cause in causes]
+    details = {"name": name, "group": kind.group, "kind": kind.name if by_kind else kind.plural, "causes": listed}
+    return {key: value for key, value in details.items() if value}
+
+
+def not_found(kind: Kind, name: str) -> ApiError:
+    """404: no such object."""
+    return ApiError(404, "NotFound", f'{kind.resource} "{name}" not found', details=_about(kind, name))
+
+
+def already_exists(kind: Kind, name: str) -> ApiError:
+    """409: an object of that name is there."""
+    return ApiError(409, "AlreadyExists", f'{kind.resource} "{name}" already exists', details=_about(kind, name))
+
+
+def conflict(kind: Kind, name: str, message: str) -> ApiError:
+    """409: the caller's precondition does not hold."""
+    text = f'Operation cannot be fulfilled on {kind.resource} "{name}": {message}'
+    return ApiError(409, "Conflict", text, details=_about(kind, name))
+
+
+def modified(kind: Kind, name: str) -> ApiError:
+    """409: the resourceVersion sent is not the present one."""
+    message = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(kind, name, message)
+
+
+def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
+    """422: fields are wrong; each is a cause."""
+    sentences = [f"{cause.field}: {cause.message}" for cause in causes]
+    joined = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
+    details = _about(kind, name, causes=causes, by_kind=True)
+    return ApiError(422, "Invalid", f'{kind.qualified} "{name}" is invalid: {joined}', details=details)
+
+
+def forbidden(kind: Kind, name: str, message: str, *, causes: Sequence[Cause] = ()) -> ApiError:
+    """403: an admission rule refuses."""
+    text = f'{kind.resource} "{name}" is forbidden: {message}'
+    return ApiError(403, "Forbidden", text, details=_about(kind, name, causes=causes))
+
+
+def bad_request(message: str) -> ApiError:
+    """400: the request itself cannot be understood."""
+    return ApiError(400, "BadRequest", message)
+
+
+def expired(asked: int, oldest: int) -> ApiError:
+    """410: the history asked for is no longer kept."""
+    return ApiError(410, "Expired", f"too old resource version: {asked} ({oldest})")
+
+
+def unknown_path() -> ApiError:
+    """404: the path names nothing that is served."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+
+
+def wrong_method() -> ApiError:
+    """405: the path is served, the method is not."""
+    return ApiError(
+        405, "MethodNotAllowed", "the server does not allow this method on the requested resource", details={}
+    )
+
+
+def unsupported(accepted: Sequence[str]) -> ApiError:
+    """415: a body in a format that is not taken."""
+    message = f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}"
+    return ApiError(415, "UnsupportedMediaType", message)
+
+
+def unauthorized() -> ApiError:
+    """401: a token that nobody gave out."""
+    return ApiError(401, "Unauthorized", "Unauthorized")
+
+
+def anonymous(method: str, path: str) -> ApiError:
+    """403: no token, and the path is not for everyone."""
+    message = f'forbidden: User "system:anonymous" cannot {method} path "{path}"'
+    return ApiError(403, "Forbidden", message, details={})
+
+
+def unprocessable(message: str) -> ApiError:
+    """422: a patch that does not fit the object."""
+    return ApiError(422, "Invalid", message, details={})
+
+
+def invalid_options(options: str, cause: Cause) -> ApiError:
+    """422: options of a PATCH that contradict each other."""
+    details = {"group": "meta.k8s.io", "kind": options, "causes": [cause.document()]}
+    message = f'{options}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
+    return ApiError(422, "Invalid", message, details=details)

@@ -1,0 +1,51 @@
+"""Paths of the Kubernetes API: text in, what is meant out.
+
+Here: the grammar ``/api/v1|/apis/G/V [/namespaces/NS] /plural [/name [/subresource]]``. Not here: what happens there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sandbox.cluster.errors import unknown_path
+from sandbox.cluster.kinds import NAMESPACE, POD, Catalogue, Kind
+
+_OWN_SUBRESOURCES = {NAMESPACE: ("finalize",), POD: ("log",)}
+_PATH = re.compile(
+    r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
+    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/(?!(?:status|finalize)/?$)))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?/?$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a path names: a kind, perhaps a namespace, perhaps one object and a part of it."""
+
+    kind: Kind
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def subresources(kind: Kind) -> tuple[str, ...]:
+    """Return the subresources that a kind is served with."""
+    common = tuple(name for name, served in (("status", kind.status), ("scale", kind.scale)) if served)
+    return common + _OWN_SUBRESOURCES.get(kind, ())
+
+
+def parse(path: str, catalogue: Catalogue) -> Target:
+    """Return what a path under /api or /apis names.
+
+    Raises:
+        ApiError: 404, when it names nothing that is served.
+    """
+    found = _PATH.match(path)
+    kind = found and catalogue.find(found["group"] or "", found["version"], found["plural"])
+    if not found or not kind:
+        raise unknown_path()
+    target = Target(kind, found["namespace"] or "", found["name"] or "", found["subresource"] or "")
+    if target.subresource and target.subresource not in subresources(kind):
+        raise unknown_path()
+    return target

@@ -1,0 +1,47 @@
+"""The scale subresource: an autoscaling/v1 Scale as another face of ``spec.replicas``.
+
+Here: the translation both ways. Not here: what replicas cause.
+"""
+
+from __future__ import annotations
+
+from sandbox.cluster.kinds import Json
+from sandbox.cluster.store import Stored
+
+_KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+
+
+def scale_of(stored: Stored) -> Json:
+    """Return the Scale of a workload."""
+    document = stored.document
+    labels = document["spec"]["selector"].get("matchLabels", {})
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {key: document["metadata"][key] for key in _KEPT if key in document["metadata"]},
+        "spec": {"replicas": document["spec"]["replicas"]},
+        "status": {
+            "replicas": document.get("status", {}).get("replicas", 0),
+            "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
+        },
+    }
+
+
+def scaled(stored: Stored, scale: Json) -> Json:
+    """Return the workload that has the replicas of ``scale``."""
+    document = stored.document
+    metadata = document["metadata"] | {
+        key: scale["metadata"][key] for key in ("resourceVersion",) if key in scale["metadata"]
+    }
+    replicas = scale.get("spec", {}).get("replicas", 0)
+    return document | {"metadata": metadata, "spec": document["spec"] | {"replicas": replicas}}
+
+
+def intent(stored: Stored, applied: Json) -> Json:
+    """Return an applied Scale as an intent on the workload itself."""
+    return {
+        "apiVersion": stored.kind.api_version,
+        "kind": stored.kind.name,
+        "metadata": applied["metadata"],
+        "spec": applied.get("spec", {}),
+    }
