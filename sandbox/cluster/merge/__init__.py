@@ -5,6 +5,7 @@ taken from its OpenAPI. Not here: HTTP, storage, defaults, validation, clocks; t
 """
 
 from sandbox.cluster.merge.applying import apply
+from sandbox.cluster.merge.entries import unchanged
 from sandbox.cluster.merge.patches import json_merge
 from sandbox.cluster.merge.refusals import ApplyConflict, Conflict, InvalidApply, InvalidPatch
 from sandbox.cluster.merge.shapes import Object, Schema, schema_for
@@ -22,5 +23,6 @@ __all__ = [
     "json_merge",
     "schema_for",
     "strategic_merge",
+    "unchanged",
     "update",
 ]

@@ -28,7 +28,7 @@ from sandbox.cluster.merge.ownership import check, fields_of
 from sandbox.cluster.merge.pruning import pruned
 from sandbox.cluster.merge.refusals import ApplyConflict, InvalidApply, misfit
 from sandbox.cluster.merge.resets import reset_fields
-from sandbox.cluster.merge.settling import settled
+from sandbox.cluster.merge.settling import settled, stored
 from sandbox.cluster.merge.shapes import Object, Schema
 from sandbox.cluster.merge.updating import updated
 from sandbox.cluster.merge.walking import Misfit
@@ -97,7 +97,7 @@ def apply(  # noqa: PLR0913 - one argument for each thing that a request says
             raise
         lastapplied.allow(refused, before, schema)
         after, owners = _applied(before, owners, intent, force=True)
-    result = settled(after, schema)
+    result = stored(settled(after, schema), schema)
     if manager == lastapplied.KUBECTL:
         lastapplied.refresh(result, applied)
     return with_owners(result, owners)

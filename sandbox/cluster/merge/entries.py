@@ -109,6 +109,19 @@ def bare(value: Object) -> Object:
     return {**value, "metadata": metadata}
 
 
+def unchanged(before: Object, after: Object) -> bool:
+    """Whether two states of an object differ in nothing but the times of their entries.
+
+    A server does not write then. Entries are compared place by place: if new times put them into another order, that
+    is a change.
+    """
+    return _without_times(before) == _without_times(after) and bare(before) == bare(after)
+
+
+def _without_times(value: Object) -> list[Object]:
+    return [{name: item for name, item in entry.items() if name != "time"} for entry in _entries(value)]
+
+
 def wants_reset(value: Mapping[str, Any]) -> bool:
     """Whether a client asks to forget all entries: by an empty list, or a list of one empty entry."""
     given = (value.get("metadata") or {}).get("managedFields")

@@ -26,4 +26,4 @@ def reset_fields(schema: Schema, subresource: str) -> FieldSet:
     if subresource == "status":
         fallback = _SPEC if schema.structured else _ALL_BUT_STATUS
         return _BY_STATUS.get(f"{schema.group_version}/{schema.kind}", fallback)
-    return _STATUS if not subresource else {}
+    return _STATUS if not subresource and schema.has_status else {}

@@ -10,9 +10,24 @@ from sandbox.cluster.merge.shapes import Field, Object, Schema, Shape, zero_valu
 
 
 def settled(value: Object, schema: Schema) -> Object:
-    """A copy of the object that shares no container with it; kinds without a table entry are only copied."""
-    result: Object = _struct(value, schema.root) if schema.structured else copied(value)
+    """A copy of the object that shares no container with it; of a custom kind only the metadata is settled."""
+    if schema.structured:
+        return _struct(value, schema.root)
+    result: Object = copied(value)
+    assert schema.root.mapping is not None
+    result["metadata"] = _struct(value.get("metadata") or {}, schema.root.mapping.fields["metadata"].shape)
     return result
+
+
+def stored(value: Object, schema: Schema) -> Object:
+    """The settled object, in place, as it comes back from storage: empty lists that Go always writes become null."""
+    for path in schema.hollow:
+        holder: Any = value
+        for name in path[:-1]:
+            holder = holder[name]
+        if not holder[path[-1]]:
+            holder[path[-1]] = None
+    return value
 
 
 def copied(value: Any) -> Any:

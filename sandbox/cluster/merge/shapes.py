@@ -1,14 +1,14 @@
 """The shapes of objects: which lists are maps, sets or leaves, which maps are leaves, which fields Go always writes.
 
-Here: reading the table taken from a real server's OpenAPI (`kinds.json`) into linked values, and the shape deduced for
-kinds that the table does not know. Not here: making the table (`extract`), walks along a shape (the siblings).
+Here: reading the tables taken from a real server's OpenAPI (`kinds.json`) and from its Go types (`golang.json`) into
+linked values, and the shape deduced for unknown kinds. Not here: making the tables (`extract`, `golang`).
 
 The words are those of sigs.k8s.io/structured-merge-diff: a list is *atomic* (one leaf) or *associative* (items found by
 their keys, or, without keys, a set of scalars); a map is *atomic* or *granular*.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -84,29 +84,51 @@ class Schema:
         kind: for example `Deployment`.
         root: the shape of the whole object.
         structured: False for kinds without a table entry, whose objects are kept as they were sent.
+        has_status: writes to the object itself do not reach its status, which has a door of its own.
         zero: the object as Go writes it before anybody has set a field; the base of every create.
+        hollow: the paths of lists that Go writes even when they are null; stored empty, they come back as null.
     """
 
     group_version: str
     kind: str
     root: Shape
     structured: bool
+    has_status: bool
     zero: Object
-
-
-def schema_for(group_version: str, kind: str) -> Schema:
-    """The schema of a kind, parsed once; unknown kinds get one in which every list is a leaf and every map is not."""
-    return _schema(group_version, kind)
+    hollow: tuple[tuple[str, ...], ...] = ()
 
 
 @cache
-def _schema(group_version: str, kind: str) -> Schema:
-    table = _table()
-    name = table["kinds"].get(f"{group_version}/{kind}")
+def schema_for(group_version: str, kind: str, *, has_status: bool = True) -> Schema:
+    """The schema of a kind, parsed once.
+
+    Args:
+        group_version: for example `apps/v1`.
+        kind: for example `Deployment`.
+        has_status: whether a custom kind has a status subresource; all kinds of the table that have a status do.
+
+    Returns:
+        For a kind that the table does not know, a schema in which all lists but those of the metadata are leaves.
+    """
+    name = _table()["kinds"].get(f"{group_version}/{kind}")
     if name is None:
-        return Schema(group_version, kind, DEDUCED, structured=False, zero={})
+        own = {"apiVersion": Field(_brief("string")), "kind": Field(_brief("string")), "metadata": _METADATA}
+        root = Shape(mapping=MapShape(own, DEDUCED))
+        return Schema(group_version, kind, root, structured=False, has_status=has_status, zero={})
     root = _named(name)
-    return Schema(group_version, kind, root, structured=True, zero=zero_of(root))
+    hollow = tuple(_hollow(root))
+    return Schema(group_version, kind, root, structured=True, has_status=True, zero=zero_of(root), hollow=hollow)
+
+
+def _hollow(shape: Shape) -> Iterator[tuple[str, ...]]:
+    """The always written lists that are reached through always written structs."""
+    mapping = shape.mapping
+    for name in mapping.always if mapping else ():
+        assert mapping is not None
+        below = mapping.fields[name].shape
+        if below.listing is not None:
+            yield (name,)
+        yield from ((name, *path) for path in _hollow(below))
 
 
 def zero_of(shape: Shape) -> Object:
@@ -124,7 +146,16 @@ def zero_value(declared: Field) -> Any:
 
 @cache
 def _table() -> dict[str, Any]:
-    parsed: dict[str, Any] = json.loads(files(__package__).joinpath("kinds.json").read_text())
+    return _read("kinds.json")
+
+
+@cache
+def _encoding() -> dict[str, Any]:
+    return _read("golang.json")
+
+
+def _read(name: str) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(files(__package__).joinpath(name).read_text())
     return parsed
 
 
@@ -135,12 +166,12 @@ _SHAPES: Final[dict[str, Shape]] = {}
 def _named(name: str) -> Shape:
     if name not in _SHAPES:
         shape = _SHAPES[name] = Shape()
-        built = _shape(_table()["types"][name])
+        built = _shape(_table()["types"][name], _encoding().get(name, {}))
         shape.scalar, shape.mapping, shape.listing = built.scalar, built.mapping, built.listing
     return _SHAPES[name]
 
 
-def _shape(written: Any) -> Shape:
+def _shape(written: Any, encoding: Mapping[str, Any] | None = None) -> Shape:
     if isinstance(written, str):
         return _brief(written)
     if "items" in written:
@@ -148,6 +179,9 @@ def _shape(written: Any) -> Shape:
     if "ref" in written:
         return _with_relation(_named(written["ref"]), atomic=written["atomic"])
     declared = {name: _field(entry) for name, entry in written.get("fields", {}).items()}
+    for name, item in declared.items():
+        item.drops_zero = name in (encoding or {}).get("dropsZero", ())
+        item.always |= name in (encoding or {}).get("always", ())
     element = _shape(written["values"]) if "values" in written else None
     return Shape(mapping=MapShape(declared, element, written.get("atomic", False)))
 
@@ -185,7 +219,6 @@ def _field(written: Any) -> Field:
         default=written.get("default"),
         zero=written.get("zero"),
         always=written.get("always", False),
-        drops_zero=written.get("dropsZero", False),
         strategy=written.get("patch", ""),
         merge_key=written.get("mergeKey"),
     )
@@ -206,3 +239,4 @@ def _deduced(opaque: Shape) -> Shape:
 
 OPAQUE: Final = _opaque()
 DEDUCED: Final = _deduced(OPAQUE)
+_METADATA: Final = Field(_named("meta.v1.ObjectMeta"))

@@ -20,7 +20,7 @@ from sandbox.cluster.merge.entries import (
 )
 from sandbox.cluster.merge.fieldsets import union, without
 from sandbox.cluster.merge.resets import reset_fields
-from sandbox.cluster.merge.settling import settled
+from sandbox.cluster.merge.settling import settled, stored
 from sandbox.cluster.merge.shapes import Object, Schema
 from sandbox.cluster.merge.walking import Misfit
 
@@ -54,7 +54,7 @@ def update(  # noqa: PLR0913 - one argument for each thing that a request says
         except Misfit:
             # An object without the keys that its lists are found by has no owners until it is mended.
             owners = {}
-    return with_owners(result, owners)
+    return with_owners(stored(result, schema), owners)
 
 
 def _inherited(live: Object | None, new: Object, subresource: str) -> Owners:
