@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+import agent.model.errors
+from agent.cluster.kinds import KINDS
+from agent.planning.stages import WAITS
+from agent.settings.load import KNOBS
+from agent.settings.tree import Settings
+from agent.wire.refusals import Reason
 from tests.architecture.tree import ROOT, files, project, read
 
 DOCUMENTS = tuple(path for path in files() if path.suffix == ".md")
@@ -105,3 +113,54 @@ def test_nothing_refers_to_what_a_reader_cannot_see() -> None:
 def test_the_changelog_has_the_version_that_is_built() -> None:
     version = project()["project"]["version"]
     assert re.search(rf"^## \[{re.escape(version)}\]", read("CHANGELOG.md"), re.MULTILINE)
+
+
+def documented_settings() -> dict[str, str]:
+    """Each setting of the operations page and its default as the page gives it."""
+    section = read("docs/operations.md").split("## Settings", 1)[1].split("\n## ", 1)[0]
+    return dict(re.findall(r"^\| `([\w.]+)` \| `?([^|`]+?)`? \|", section, re.MULTILINE))
+
+
+def real_settings() -> dict[str, str]:
+    """Each setting of the tree and its default, in the page's words."""
+    found = {}
+    for path in KNOBS:
+        model: Any = Settings
+        for part in path.split("."):
+            field = next(field for field in model.model_fields.values() if field.alias == part)
+            model = field.annotation
+        empty = field.default is None or field.default == {}
+        found[path] = "*required*" if field.is_required() else "none" if empty else str(field.default)
+    return found
+
+
+def test_operations_tell_every_setting_with_its_default() -> None:
+    assert documented_settings() == real_settings()
+
+
+def test_the_example_settings_have_every_knob() -> None:
+    tree = yaml.safe_load(read("config/agent.yaml"))
+    for path in KNOBS:
+        node = tree
+        for part in path.split("."):
+            assert part in node, f"config/agent.yaml lacks {path}"
+            node = node[part]
+
+
+def test_operations_explain_every_reason_that_the_agent_can_give() -> None:
+    errors = {kind.__name__ for kind in vars(agent.model.errors).values() if isinstance(kind, type)}
+    named = errors - {"AgentError", "Terminal", "Refused", "OwnedField", "StrEnum"}
+    guarded = set(re.findall(r'reason="(\w+)"', read("agent/planning/guard.py")))
+    claimed = set(re.findall(r'(?:Condition|_claim|claim)\(\s*"(\w+)"', read("agent/planning/health.py")))
+    claimed |= set(re.findall(r'_claim\("(\w+)"', read("agent/loops/poll.py")))
+    explained = set(re.findall(r"`(\w+)`", read("docs/operations.md")))
+    assert len(claimed) >= 8
+    assert {*named, *guarded, *claimed, *Reason, *WAITS.values()} <= explained
+
+
+def test_the_threat_model_lists_the_rights_that_the_code_needs() -> None:
+    table = read("docs/threat-model.md").split("## Rights of the agent in the cluster", 1)[1]
+    told = dict(re.findall(r"^\| ([A-Z]\w+) \| (yes)? *\|", table, re.MULTILINE))
+    assert {kind: watched == "yes" for kind, watched in told.items()} == {
+        kind.kind: kind.watched for kind in KINDS.values()
+    }

@@ -10,7 +10,7 @@ from tests.architecture.tree import PRODUCT, ROOT, Module, modules
 
 MEANINGLESS = {"common", "data", "helper", "helpers", "info", "manager", "misc", "shared", "stuff", "util", "utils"}
 VAGUE_CLASS = re.compile(r"(Manager|Helper|Util|Utils|Handler\d|Info|Data)$")
-VAGUE_FUNCTION = re.compile(r"^(process|do_\w+|\w+\d)$")
+VAGUE_FUNCTION = re.compile(r"^(handle|do_\w+|\w+\d)$")
 # The words of a protocol keep their own spelling: digests and curves have numbers in their names.
 FIELD_WORDS = re.compile(r"(sha256|x509|x25519|ed25519|base64|pkcs\d+|http2|v1)$")
 OPENING_WORDS = 5
@@ -48,7 +48,7 @@ def test_a_module_opens_by_telling_what_happens_here() -> None:
 
 
 def test_vague_names_are_found() -> None:
-    text = "class PodManager: ...\ndef process(): ...\ndef do_it(): ...\ndef apply2(): ...\ndef sha256(): ...\n"
+    text = "class PodManager: ...\ndef handle(): ...\ndef do_it(): ...\ndef apply2(): ...\ndef sha256(): ...\n"
     module = Module(ROOT / "agent/utils/plan2.py", text, ast.parse(text))
     assert vague_places(module) == ["utils", "plan2"]
-    assert vague_definitions(module) == ["PodManager", "process", "do_it", "apply2"]
+    assert vague_definitions(module) == ["PodManager", "handle", "do_it", "apply2"]
