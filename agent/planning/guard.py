@@ -7,17 +7,14 @@ from agent.model.instance import Instance, State
 from agent.model.objects import Inventory, Seen
 
 INSTANCE_LABEL = "perigee.dev/instance"
-_PROTECTED = frozenset({"default", "kube-system", "kube-public", "kube-node-lease"})
 
 
 def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> None:
     """Raise Refused if the document asks for a namespace that it must not have."""
     if instance.state is State.DELETED:
         return  # a tombstone acts on what the inventory knows, whatever it names
-    if instance.namespace in _PROTECTED or instance.namespace == agent_namespace:
-        raise Refused(
-            f"{instance.namespace} is a protected namespace", path="spec.namespace", reason="NamespaceProtected"
-        )
+    if instance.namespace == agent_namespace:
+        raise Refused(f"{instance.namespace} is the agent's own", path="spec.namespace", reason="NamespaceProtected")
     if inventory.namespace and inventory.namespace != instance.namespace:
         raise Refused(
             f"the instance lives in {inventory.namespace} and cannot move to {instance.namespace}",

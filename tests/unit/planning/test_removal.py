@@ -1,0 +1,85 @@
+"""What a tombstone removes, in which order, and what outlives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.model.instance import Retain
+from agent.model.objects import Inventory, Seen
+from agent.planning.ownership import owned_as
+from agent.planning.removal import next_step
+from tests.support.builders import AN_ID, a_manifest, as_applied
+
+EVERYTHING = frozenset(Retain)
+
+
+def labelled(seen: Seen, **labels: str) -> Seen:
+    ours = {f"perigee.dev/{name}": value for name, value in labels.items()}
+    metadata = seen.manifest["metadata"]
+    return Seen({**seen.manifest, "metadata": {**metadata, "labels": {**metadata["labels"], **ours}}})
+
+
+NAMESPACE = as_applied(a_manifest("af-hello", kind="Namespace", namespace=""))
+CONFIG = as_applied(a_manifest("config"))
+DATABASE = labelled(as_applied(a_manifest("database", kind="StatefulSet", api_version="apps/v1")), component="database")
+WEB = labelled(as_applied(a_manifest("web", kind="Deployment", api_version="apps/v1")), component="api-server")
+WEB_POD = labelled(as_applied(a_manifest("web-1", kind="Pod")), component="api-server")
+DATABASE_POD = labelled(as_applied(a_manifest("database-0", kind="Pod")), component="database")
+DATABASE_CLAIM = labelled(as_applied(a_manifest("data-0", kind="PersistentVolumeClaim")), retain="database")
+LOGS_CLAIM = labelled(as_applied(a_manifest("logs-0", kind="PersistentVolumeClaim")), retain="logs")
+UNMARKED_CLAIM = as_applied(a_manifest("alien-0", kind="PersistentVolumeClaim"))
+
+INVENTORY = Inventory(
+    AN_ID,
+    namespace="af-hello",
+    namespace_created=True,
+    owned=tuple(owned_as(one.manifest, one.manifest) for one in (NAMESPACE, CONFIG, DATABASE, WEB)),
+)
+
+
+def step(there: Iterable[Seen], retain: frozenset[Retain] = frozenset(), inventory: Inventory = INVENTORY) -> list[str]:
+    found = next_step(inventory, seen={one.ref: one for one in there}, retain=retain)
+    return ["done"] if found.done else [one.ref.name for one in found.deletions] or [found.waits_for]
+
+
+def test_airflow_goes_first_and_its_database_only_after_its_pods() -> None:
+    assert step([NAMESPACE, CONFIG, DATABASE, WEB, WEB_POD, DATABASE_POD]) == ["web"]
+    assert step([NAMESPACE, CONFIG, DATABASE, WEB_POD, DATABASE_POD]) == ["Airflow's pods to end"]
+    assert step([NAMESPACE, CONFIG, DATABASE, DATABASE_POD]) == ["database", "config"]
+
+
+def test_volumes_go_after_every_pod() -> None:
+    assert step([NAMESPACE, DATABASE_POD, DATABASE_CLAIM]) == ["the database's and the broker's pods to end"]
+    assert step([NAMESPACE, DATABASE_CLAIM, LOGS_CLAIM]) == ["data-0", "logs-0"]
+
+
+def test_a_namespace_that_we_made_goes_last() -> None:
+    assert step([NAMESPACE]) == ["af-hello"]
+
+
+def test_a_namespace_that_we_did_not_make_stays() -> None:
+    given = Inventory(AN_ID, owned=INVENTORY.owned, namespace_created=False)
+    assert step([NAMESPACE], inventory=given) == ["done"]
+
+
+def test_a_plain_tombstone_keeps_every_volume_and_the_namespace_around_them() -> None:
+    assert step([NAMESPACE, DATABASE_CLAIM, LOGS_CLAIM], EVERYTHING) == ["done"]
+
+
+def test_a_partial_tombstone_removes_what_it_does_not_name() -> None:
+    retain = frozenset({Retain.DATABASE})
+    assert step([NAMESPACE, DATABASE_CLAIM, LOGS_CLAIM], retain) == ["logs-0"]
+    assert step([NAMESPACE, DATABASE_CLAIM], retain) == ["done"]
+
+
+def test_a_volume_without_our_mark_counts_as_a_volume() -> None:
+    assert step([NAMESPACE, UNMARKED_CLAIM], frozenset({Retain.VOLUMES})) == ["done"]
+
+
+def test_nothing_is_deleted_twice() -> None:
+    going = Seen({**WEB.manifest, "metadata": {**WEB.manifest["metadata"], "deletionTimestamp": "now"}})
+    assert step([NAMESPACE, going]) == ["Airflow's processes to go"]
+
+
+def test_a_tombstone_of_an_instance_that_was_never_here_is_done_at_once() -> None:
+    assert step([], inventory=Inventory(AN_ID)) == ["done"]

@@ -1,0 +1,83 @@
+"""What each stage waits for, judged from objects as the server shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agent.model.instance import State
+from agent.model.objects import Seen, Stage
+from agent.planning.stages import Readiness, gate, order
+from tests.support.builders import a_manifest, as_applied, rendered
+
+WEB = rendered(a_manifest(kind="Deployment", api_version="apps/v1", spec={"replicas": 2}), Stage.COMPONENTS)
+JOB = rendered(a_manifest("migrate", kind="Job", api_version="batch/v1", spec={}), Stage.MIGRATION)
+
+
+def with_status(seen: Seen, **status: Any) -> Seen:
+    return Seen({**seen.manifest, "status": status})
+
+
+def judged(live: Seen | None, stage: Stage = Stage.COMPONENTS) -> tuple[Readiness, str]:
+    found = gate(stage, (WEB, JOB), {live.ref: live} if live else {})
+    return found.readiness, found.message
+
+
+def test_a_stage_without_objects_is_ready() -> None:
+    assert gate(Stage.DATA, (WEB,), {}).readiness is Readiness.READY
+
+
+def test_what_is_not_seen_yet_is_waited_for() -> None:
+    assert judged(None) == (Readiness.WAITING, "Deployment af-hello/web is not there yet")
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        ({}, "Deployment af-hello/web: 0 of 2 pods are ready"),
+        (
+            {"observedGeneration": 1, "replicas": 2, "readyReplicas": 1, "updatedReplicas": 2},
+            "Deployment af-hello/web: 1 of 2 pods are ready",
+        ),
+        (
+            {"observedGeneration": 0, "replicas": 2, "readyReplicas": 2, "updatedReplicas": 2},
+            "Deployment af-hello/web: 2 of 2 pods are ready",
+        ),
+        (
+            {"observedGeneration": 1, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 2},
+            "Deployment af-hello/web: 1 of 3 pods have still to go",
+        ),
+    ],
+)
+def test_a_workload_is_waited_for_in_its_own_numbers(status: dict[str, int], message: str) -> None:
+    assert judged(with_status(as_applied(WEB.manifest), **status)) == (Readiness.WAITING, message)
+
+
+def test_a_workload_is_ready_when_every_pod_is_current_and_ready() -> None:
+    live = with_status(as_applied(WEB.manifest), observedGeneration=1, replicas=2, readyReplicas=2, updatedReplicas=2)
+    assert judged(live) == (Readiness.READY, "")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([], (Readiness.WAITING, "Job af-hello/migrate is running")),
+        ([{"type": "Complete", "status": "True"}], (Readiness.READY, "")),
+        (
+            [{"type": "Failed", "status": "True", "message": "Job has reached the specified backoff limit"}],
+            (Readiness.FAILED, "Job af-hello/migrate failed: Job has reached the specified backoff limit"),
+        ),
+        ([{"type": "Failed", "status": "False"}], (Readiness.WAITING, "Job af-hello/migrate is running")),
+    ],
+)
+def test_a_job_is_waited_for_until_it_completes_or_fails(
+    conditions: list[dict[str, str]], expected: tuple[Readiness, str]
+) -> None:
+    assert judged(with_status(as_applied(JOB.manifest), conditions=conditions), Stage.MIGRATION) == expected
+
+
+def test_airflow_falls_asleep_before_its_database_and_wakes_after_it() -> None:
+    asleep, awake = order(State.HIBERNATED), order(State.RUNNING)
+    assert asleep.index(Stage.COMPONENTS) < asleep.index(Stage.DATA)
+    assert awake.index(Stage.DATA) < awake.index(Stage.MIGRATION) < awake.index(Stage.COMPONENTS)
