@@ -50,9 +50,11 @@ LabelKey = Annotated[
 LabelValue = Annotated[
     str, _written_as(f"({_WORD})?", "a Kubernetes label's value: at most 63 letters, digits, '-', '_' or '.'")
 ]
-# The colons that openssl prints between the bytes are welcome.
+# People copy fingerprints from many places: capitals and the colons that openssl prints between bytes are welcome.
 Fingerprint = Annotated[
-    str, _written_as("(?i:sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}", "sha256: and 64 hexadecimal digits")
+    str,
+    _written_as("(?i:sha256:)?([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}", "sha256: and 64 hexadecimal digits"),
+    AfterValidator(lambda text: "sha256:" + text.lower().removeprefix("sha256:").replace(":", "")),
 ]
 
 

@@ -147,6 +147,12 @@ def test_an_ipv6_address_keeps_its_brackets() -> None:
     assert settings.uplink.agents_url == "https://[::1]:8443"
 
 
+@pytest.mark.parametrize("written_as", ["sha256:" + "ab" * 32, "AB" * 32, ":".join(["Ab"] * 32), "SHA256:" + "AB" * 32])
+def test_a_fingerprint_is_taken_in_the_forms_that_people_copy(written_as: str) -> None:
+    settings = load(None, ENOUGH | {"PERIGEE_UPLINK__ROOT_FINGERPRINT": written_as})
+    assert settings.uplink.root_fingerprint == "sha256:" + "ab" * 32
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"absent\.yaml: No such file"):
         load(tmp_path / "absent.yaml", ENOUGH)
