@@ -70,3 +70,15 @@ class Unacceptable(Fault):
     """Well-formed, and still not valid."""
 
     status = 422
+
+
+class Unsupported(Fault):
+    """In a form that we do not take."""
+
+    status = 415
+
+
+class Throttled(Fault):
+    """Too much at once."""
+
+    status = 429

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from agent.wire.limits import MAX_WAIT_SECONDS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
@@ -35,16 +37,12 @@ class Lives:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of what is taken in and kept; whatever is beyond is refused or the oldest is dropped."""
+    """Bounds of what is kept and awaited; beyond them the oldest goes. How large frames may be, the protocol says."""
 
-    document_bytes: int = 1024 * 1024
-    report_bytes: int = 4 * 1024 * 1024
-    """Of one report batch as it comes over the wire."""
-    report_plain_bytes: int = 16 * 1024 * 1024
-    """Of one report batch after decompression."""
-    documents_at_once: int = 500
-    wait_seconds: float = 60.0
+    wait_seconds: float = float(MAX_WAIT_SECONDS)
     """The longest poll that is granted; who asks for more gets this."""
+    polls: int = 128
+    """Polls that may wait at once per cluster; one whose connection was cut goes on waiting until its time is over."""
     status_history: int = 200
     """Changes of status that are kept per instance."""
     streams: int = 64

@@ -83,9 +83,19 @@ def open_state(settings: Settings, *, now: datetime) -> State:
     """Load the directory, making what is not there yet."""
     paths = Paths(settings.directory.absolute())
     statefiles.prepare(paths.directory)
-    authority = _authority(paths, settings, now=now)
-    _server(paths, authority, settings=settings, now=now)
-    return State(paths, authority, _roles(paths))
+    return State(paths, _authority(paths, settings, now=now), _roles(paths))
+
+
+def certify_server(state: State, settings: Settings, *, now: datetime) -> None:
+    """See that the listeners' certificate is good for the settings' names and for a while."""
+    paths = state.paths
+    if paths.server_chain.exists() and serves(paths.server_chain.read_bytes(), settings.hostnames, now=now):
+        return
+    pair = state.authority.server_pair(settings.hostnames, Validity(now, settings.lives.server_certificate))
+    # Chain and key are two files: without the old chain, a crash in between makes both anew.
+    paths.server_chain.unlink(missing_ok=True)
+    statefiles.write(paths.server_key, pair.key)
+    statefiles.write(paths.server_chain, pair.chain, mode=statefiles.PUBLIC)
 
 
 def _authority(paths: Paths, settings: Settings, *, now: datetime) -> Authority:
@@ -96,16 +106,6 @@ def _authority(paths: Paths, settings: Settings, *, now: datetime) -> Authority:
     statefiles.write(paths.ca_key, authority.key_pem)
     statefiles.write(paths.ca_certificate, authority.certificate_pem, mode=statefiles.PUBLIC)
     return authority
-
-
-def _server(paths: Paths, authority: Authority, *, settings: Settings, now: datetime) -> None:
-    if paths.server_chain.exists() and serves(paths.server_chain.read_bytes(), settings.hostnames, now=now):
-        return
-    pair = authority.server_pair(settings.hostnames, Validity(now, settings.lives.server_certificate))
-    # Chain and key are two files: without the old chain, a crash in between makes both anew.
-    paths.server_chain.unlink(missing_ok=True)
-    statefiles.write(paths.server_key, pair.key)
-    statefiles.write(paths.server_chain, pair.chain, mode=statefiles.PUBLIC)
 
 
 def _roles(paths: Paths) -> Roles:

@@ -119,7 +119,7 @@ class Publishing:
         return published
 
     async def unlist(self, target: Target) -> Published:
-        """Take the instance off the index without deleting it: its agent leaves it as it is. Raises NotFound or Stale."""
+        """Take the instance off the index without deleting it: its agent leaves it be. Raises NotFound or Stale."""
         async with self._database.writing() as connection:
             row = await _known(connection, target)
             _expect(row, target)

@@ -77,15 +77,15 @@ class Reporting:
             return await reports.history(connection, cluster, instance, limit=limit)
 
     async def wait(
-        self, cluster: str, instance: str, *, until: Callable[[StatusRow], bool], seconds: float
-    ) -> StatusRow:
+        self, cluster: str, instance: str, *, until: Callable[[InstanceReportV1], bool], seconds: float
+    ) -> InstanceReportV1:
         """The first status of the instance that ``until`` accepts; raises TimeoutError when the seconds are over."""
         async with asyncio.timeout(seconds):
             while True:
                 heard = self._bell.heard(cluster)
                 found = await self.status(cluster, instance)
-                if found is not None and until(found):
-                    return found
+                if found is not None and until(found.report):
+                    return found.report
                 await self._bell.wait(cluster, after=heard, seconds=seconds)
 
     def _status(self, cluster: str, told: InstanceReportV1) -> StatusRow:

@@ -64,9 +64,9 @@ async def add(connection: AsyncConnection, record: AuditRow, *, bounds: Bounds) 
     return int(key[0])
 
 
-async def finish(connection: AsyncConnection, record_id: int, *, outcome: str) -> None:
-    """Write how a call that was recorded before its effect has ended."""
-    await connection.execute(update(AUDIT).where(AUDIT.c.id == record_id).values(outcome=outcome))
+async def finish(connection: AsyncConnection, record_id: int, *, outcome: str, about: str) -> None:
+    """Write how a call that was recorded before its effect has ended, and what it was about."""
+    await connection.execute(update(AUDIT).where(AUDIT.c.id == record_id).values(outcome=outcome, object=about))
 
 
 async def page(connection: AsyncConnection, *, before: int | None, limit: int) -> list[AuditRow]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from agent.wire.reports import InstanceReportV1
 from control_plane.store import rows
 from control_plane.store.schema import STATUS_HISTORY, STATUSES, STREAMS
 
@@ -24,6 +25,11 @@ class StatusRow:
     received_at: datetime
     body: Mapping[str, Any]
 
+    @property
+    def report(self) -> InstanceReportV1:
+        """The status as a value."""
+        return _report(self.body)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastStatus:
@@ -31,6 +37,11 @@ class PastStatus:
 
     observed_at: datetime
     body: Mapping[str, Any]
+
+    @property
+    def report(self) -> InstanceReportV1:
+        """The status as a value."""
+        return _report(self.body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +122,8 @@ async def history(connection: AsyncConnection, cluster: str, instance: str, *, l
         .limit(limit)
     )
     return await rows.many(connection, query, PastStatus)
+
+
+def _report(body: Mapping[str, Any]) -> InstanceReportV1:
+    # It was valid when it came in; an older control plane may have kept fields that this one does not know.
+    return InstanceReportV1.model_validate(body, extra="ignore", by_alias=True, by_name=False)

@@ -1,0 +1,72 @@
+"""The three listeners' sockets and TLS. Agents must show a certificate; the others ask for none and ignore any."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from control_plane.services.assembly import Services
+from control_plane.state import Paths
+from control_plane.web.admin.listener import AdminCalls
+from control_plane.web.agents import AgentCalls
+from control_plane.web.enrol import EnrolCalls
+
+_GRACE_SECONDS = 5.0
+"""How long calls in progress may take to end when the control plane stops; waiting polls are let go at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The ports that are really listened on."""
+
+    agents: int
+    admin: int
+    enrol: int
+
+
+@asynccontextmanager
+async def listening(services: Services, paths: Paths) -> AsyncIterator[Bound]:
+    """Listen, until the block ends; then let the polls go and end the calls in progress."""
+    ports = services.settings.ports
+    agents = AgentCalls(services).application()
+
+    async def let_go(_app: web.Application) -> None:
+        await services.news.close()
+
+    agents.on_shutdown.append(let_go)
+    async with AsyncExitStack() as stack:
+        bind = services.settings.bind
+
+        async def listen(app: web.Application, port: int, context: ssl.SSLContext) -> int:
+            # No access log: paths and headers may hold what must not be written down; the audit trail is ours.
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+            await runner.setup()
+            stack.push_async_callback(runner.cleanup)
+            await web.TCPSite(runner, bind, port, ssl_context=context).start()
+            return int(runner.addresses[0][1])
+
+        yield Bound(
+            await listen(agents, ports.agents, agents_context(paths)),
+            await listen(AdminCalls(services).application(), ports.admin, open_context(paths)),
+            await listen(EnrolCalls(services).application(), ports.enrol, open_context(paths)),
+        )
+
+
+def agents_context(paths: Paths) -> ssl.SSLContext:
+    """TLS that ends before any code runs unless the peer proves to hold a certificate of our authority."""
+    context = open_context(paths)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(cafile=paths.ca_certificate)
+    return context
+
+
+def open_context(paths: Paths) -> ssl.SSLContext:
+    """TLS that shows our certificate and asks for none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(paths.server_chain, paths.server_key)
+    return context

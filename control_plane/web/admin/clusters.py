@@ -1,0 +1,148 @@
+"""The admin API's calls about clusters, the tokens that let them in, and what they trust."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from agent.wire.limits import MAX_TRUST_BYTES
+from agent.wire.reports import AgentReportV1
+from agent.wire.strict import parse_object
+from control_plane.services.accounts import Role
+from control_plane.services.membership import TokenWish
+from control_plane.store.clusters import ClusterRow
+from control_plane.store.tokens import TokenRow
+from control_plane.web.admin.frames import (
+    CertificateV1,
+    ClusterDetailV1,
+    ClustersV1,
+    ClusterV1,
+    EpochV1,
+    NewTokenV1,
+    NothingV1,
+    TokensV1,
+    TokenV1,
+    TokenWishV1,
+    TrustV1,
+)
+from control_plane.web.admin.route import Answer, Call, Route
+
+
+async def clusters(call: Call) -> Answer:
+    """Every cluster."""
+    rows = await call.services.membership.clusters()
+    return Answer(ClustersV1(clusters=tuple(_cluster(row) for row in rows)))
+
+
+async def cluster(call: Call) -> Answer:
+    """One cluster with its certificates."""
+    member = await call.services.membership.cluster(call.path["cluster"])
+    certificates = (
+        CertificateV1(serial=one.serial, not_before=one.not_before, not_after=one.not_after, revoked_at=one.revoked_at)
+        for one in member.certificates
+    )
+    return Answer(ClusterDetailV1(cluster=_cluster(member.cluster), certificates=tuple(certificates)))
+
+
+async def revoke(call: Call) -> Answer:
+    """Shut a cluster's agent out."""
+    await call.services.membership.revoke(call.path["cluster"])
+    return await cluster(call)
+
+
+async def tokens(call: Call) -> Answer:
+    """Every enrolment token."""
+    now = call.services.clock.now()
+    rows = await call.services.membership.tokens()
+    return Answer(TokensV1(tokens=tuple(_token(row, now=now) for row in rows)))
+
+
+async def create_token(call: Call) -> Answer:
+    """A one-time token for a cluster."""
+    wish = call.read(TokenWishV1)
+    made = await call.services.membership.create_token(
+        TokenWish(wish.cluster, wish.labels, timedelta(seconds=wish.ttl_seconds), call.caller.name)
+    )
+    frame = NewTokenV1(
+        token=_token(made.row, now=made.row.created_at),
+        secret=made.bearer.reveal(),
+        root_fingerprint=call.services.root_fingerprint,
+    )
+    return Answer(frame, about=f"{wish.cluster}/{made.row.id}")
+
+
+async def revoke_token(call: Call) -> Answer:
+    """Make an unused token worthless."""
+    await call.services.membership.revoke_token(call.path["token"])
+    return Answer(NothingV1())
+
+
+async def trust(call: Call) -> Answer:
+    """What agents pin and trust."""
+    envelope = parse_object(await call.services.trust.envelope(), limit=MAX_TRUST_BYTES, what="trust bundle")
+    return Answer(TrustV1(root_fingerprint=call.services.root_fingerprint, trust_bundle=envelope))
+
+
+async def new_epoch(call: Call) -> Answer:
+    """Begin a new epoch, after a restore from backup."""
+    return Answer(EpochV1(epoch=await call.services.trust.new_epoch()))
+
+
+def _cluster(row: ClusterRow) -> ClusterV1:
+    return ClusterV1(
+        name=row.name,
+        state=row.state,
+        labels=row.labels,
+        created_at=row.created_at,
+        enrolled_at=row.enrolled_at,
+        seen_at=row.seen_at,
+        agent=_agent(row.agent) if row.agent else None,
+    )
+
+
+def _agent(body: Any) -> AgentReportV1:
+    return AgentReportV1.model_validate(body, extra="ignore", by_alias=True, by_name=False)
+
+
+def _token(row: TokenRow, *, now: datetime) -> TokenV1:
+    return TokenV1(
+        id=row.id,
+        cluster=row.cluster,
+        labels=row.labels,
+        state=_token_state(row, now=now),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        used_at=row.used_at,
+        revoked_at=row.revoked_at,
+    )
+
+
+def _token_state(row: TokenRow, *, now: datetime) -> Literal["open", "used", "revoked", "expired"]:
+    if row.used_at is not None:
+        return "used"
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.expires_at <= now else "open"
+
+
+ROUTES = (
+    Route(method="GET", path="/clusters", name="listClusters", summary="List clusters", tag="clusters",
+          needs=Role.VIEWER, handler=clusters, answer=ClustersV1),
+    Route(method="GET", path="/clusters/{cluster}", name="readCluster", summary="Read a cluster", tag="clusters",
+          needs=Role.VIEWER, handler=cluster, answer=ClusterDetailV1, faults=(404,)),
+    Route(method="POST", path="/clusters/{cluster}/revoke", name="revokeCluster",
+          summary="Shut a cluster's agent out", tag="clusters", needs=Role.ADMIN, handler=revoke,
+          answer=ClusterDetailV1, faults=(404,)),
+    Route(method="GET", path="/tokens", name="listTokens", summary="List enrolment tokens", tag="tokens",
+          needs=Role.ADMIN, handler=tokens, answer=TokensV1),
+    Route(method="POST", path="/tokens", name="createToken", summary="Create a one-time enrolment token",
+          tag="tokens", needs=Role.ADMIN, handler=create_token, body=TokenWishV1, answer=NewTokenV1, status=201,
+          faults=(422,)),
+    Route(method="DELETE", path="/tokens/{token}", name="revokeToken", summary="Revoke an unused token",
+          tag="tokens", needs=Role.ADMIN, handler=revoke_token, answer=NothingV1, faults=(404, 409)),
+    Route(method="GET", path="/trust", name="readTrust", summary="Read what agents pin and trust", tag="trust",
+          needs=Role.VIEWER, handler=trust, answer=TrustV1),
+    Route(method="POST", path="/trust/epoch", name="newEpoch", summary="Begin a new epoch after a restore",
+          tag="trust", needs=Role.ADMIN, handler=new_epoch, answer=EpochV1, status=201, faults=(409,)),
+)  # fmt: skip

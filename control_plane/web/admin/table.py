@@ -1,0 +1,21 @@
+"""Every route of the admin API in one table."""
+
+from __future__ import annotations
+
+from control_plane.services.accounts import Role
+from control_plane.web.admin import access, clusters, instances
+from control_plane.web.admin.openapi import describe
+from control_plane.web.admin.route import Answer, Call, Route
+
+
+async def _openapi(_call: Call) -> Answer:
+    return Answer(describe(ROUTES))
+
+
+ROUTES: tuple[Route, ...] = (
+    *instances.ROUTES,
+    *clusters.ROUTES,
+    *access.ROUTES,
+    Route(method="GET", path="/openapi.json", name="readOpenApi", summary="Read this description", tag="description",
+          needs=Role.VIEWER, handler=_openapi, answer=None),
+)  # fmt: skip
