@@ -81,6 +81,10 @@ e2e: $(STAMP) ## The agent's process against a control plane and a cluster
 test-cluster: $(STAMP) ## Start a real kube-apiserver and open a shell with its KUBECONFIG
 	@$(BIN)/python -m sandbox.realcluster up --shell
 
+.PHONY: test-programs
+test-programs: $(STAMP) ## Build what is missing of a real Kubernetes, once; needs Go, 10 to 20 minutes
+	$(BIN)/python -m sandbox.realcluster build
+
 .PHONY: bench
 bench: $(STAMP) ## Measure; prints ratios with their spread
 	@$(BIN)/python -m bench $(ARGS)
