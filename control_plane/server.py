@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from agent.model.errors import Refused
 from agent.model.instance import Retain
@@ -35,9 +34,21 @@ class ControlPlane:
     """A control plane that listens."""
 
     def __init__(self, services: Services, paths: Paths, bound: Bound) -> None:
+        host = services.settings.hostnames[0]
+        base = f"https://[{host}]" if ":" in host else f"https://{host}"
         self.services = services
-        self.paths = paths
-        self._bound = bound
+        self.agents_url = f"{base}:{bound.agents}"
+        """Where agents poll and report."""
+        self.admin_url = f"{base}:{bound.admin}"
+        """Where admins call; the API is below ``/admin/v1``."""
+        self.enrol_url = f"{base}:{bound.enrol}"
+        """Where agents enrol."""
+        self.root_fingerprint = services.root_fingerprint
+        """What an agent pins: ``sha256:`` and the digest of the root role's key."""
+        self.ca_file = paths.ca_certificate
+        """The certificate that agents and admins trust, as a PEM file."""
+        self.admin_token_file = paths.admin_token
+        """Where the first admin's bearer token was written."""
 
     @classmethod
     @asynccontextmanager
@@ -53,34 +64,9 @@ class ControlPlane:
             await _ensure_first_admin(services.accounts, paths)
             yield cls(services, paths, await stack.enter_async_context(listening(services, paths)))
 
-    @property
-    def agents_url(self) -> str:
-        """Where agents poll and report."""
-        return self._url(self._bound.agents)
-
-    @property
-    def admin_url(self) -> str:
-        """Where admins call; the API is below ``/admin/v1``."""
-        return self._url(self._bound.admin)
-
-    @property
-    def enrol_url(self) -> str:
-        """Where agents enrol."""
-        return self._url(self._bound.enrol)
-
-    @property
-    def root_fingerprint(self) -> str:
-        """What an agent pins: ``sha256:`` and the digest of the root role's key."""
-        return self.services.root_fingerprint
-
-    @property
-    def ca_file(self) -> Path:
-        """The certificate that agents and admins trust, as a PEM file."""
-        return self.paths.ca_certificate
-
     def admin_token(self) -> str:
-        """The first admin's token, from its file. Blocking, and small."""
-        return self.paths.admin_token.read_text().strip()
+        """The first admin's bearer token. Reads a small file: blocking."""
+        return self.admin_token_file.read_text(encoding="utf-8").strip()
 
     async def create_token(
         self, cluster: str, *, ttl: timedelta = _HOUR, labels: Mapping[str, str] | None = None
@@ -116,10 +102,6 @@ class ControlPlane:
     ) -> InstanceReportV1:
         """The first status of an instance that ``until`` accepts; raises TimeoutError when the seconds are over."""
         return await self.services.reporting.wait(cluster, instance_id, until=until, seconds=seconds)
-
-    def _url(self, port: int) -> str:
-        host = self.services.settings.hostnames[0]
-        return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 @asynccontextmanager

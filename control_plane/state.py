@@ -65,6 +65,11 @@ class Paths:
         return self.directory / "roles" / "index.key"
 
     @property
+    def database(self) -> Path:
+        """The store; it holds hashes of secrets, never secrets."""
+        return self.directory / "perigee.db"
+
+    @property
     def admin_token(self) -> Path:
         """The first admin's token."""
         return self.directory / "admin-token"
@@ -83,6 +88,8 @@ def open_state(settings: Settings, *, now: datetime) -> State:
     """Load the directory, making what is not there yet."""
     paths = Paths(settings.directory.absolute())
     statefiles.prepare(paths.directory)
+    if not settings.database_url:
+        statefiles.claim(paths.database)
     return State(paths, _authority(paths, settings, now=now), _roles(paths))
 
 

@@ -39,6 +39,12 @@ def write(path: Path, content: bytes, *, mode: int = PRIVATE) -> None:
     draft.replace(path)
 
 
+def claim(path: Path) -> None:
+    """See that a file is there and private, whatever is in it: for what another library will write."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, PRIVATE))
+    path.chmod(PRIVATE)
+
+
 @contextmanager
 def held(directory: Path) -> Iterator[None]:
     """Hold the directory against a second server: neither would wake the other's agents.
