@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,24 +25,22 @@ class Loop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """The loops, the services beneath them, what to close at the very end, and how long the loops may take to end."""
+    """The loops, the services beneath them, and how long the loops may take to end."""
 
     loops: Sequence[Loop]
     services: Sequence[Loop]
-    resources: AsyncExitStack
     grace_seconds: float
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until ``stop`` is set or a loop fails; raises that loop's error."""
-        async with self.resources:
-            services_stop = asyncio.Event()
-            async with asyncio.TaskGroup() as services:
-                for service in self.services:
-                    services.create_task(_eternal(service, services_stop), name=service.name)
-                try:
-                    await self._run_loops(stop)
-                finally:
-                    services_stop.set()
+        services_stop = asyncio.Event()
+        async with asyncio.TaskGroup() as services:
+            for service in self.services:
+                services.create_task(_eternal(service, services_stop), name=service.name)
+            try:
+                await self._run_loops(stop)
+            finally:
+                services_stop.set()
 
     async def _run_loops(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:

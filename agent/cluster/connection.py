@@ -7,12 +7,14 @@ proxies: the way to the API server never goes through the proxy for the control 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from pathlib import Path
 
 import aiohttp
 import kubernetes_asyncio.config as kube_config
 from kubernetes_asyncio.client import Configuration
+from yaml import YAMLError
 
 from agent.model.errors import Misconfigured
 
@@ -22,10 +24,10 @@ _READ_BUFFER_BYTES = 2**21  # one watch event is one line, and etcd lets an obje
 class Connection:
     """One API server, a session to it, and the credentials to show."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, tls: ssl.SSLContext) -> None:
         self._configuration = configuration
         self.server = str(configuration.host).rstrip("/")
-        connector = aiohttp.TCPConnector(limit=100, ssl=_tls(configuration))
+        connector = aiohttp.TCPConnector(limit=100, ssl=tls)
         self.session = aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=_READ_BUFFER_BYTES)
         self.proxy: str | None = configuration.proxy
 
@@ -44,21 +46,31 @@ async def connect(kubeconfig: Path | None) -> Connection:
 
     Raises Misconfigured if the kubeconfig cannot be read, or if none is given outside a pod.
     """
+    # Reading files and loading certificates blocks for milliseconds: not on the event loop.
+    configuration, tls = await asyncio.to_thread(_read, kubeconfig)
+    return Connection(configuration, tls)
+
+
+def _read(kubeconfig: Path | None) -> tuple[Configuration, ssl.SSLContext]:
     configuration = Configuration()
     try:
         if kubeconfig is not None:
-            await kube_config.load_kube_config(
-                config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
-            )
+            asyncio.run(_load(kubeconfig, configuration))
         else:
             kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (kube_config.ConfigException, OSError, ValueError, KeyError, TypeError) as error:
+        return configuration, _tls(configuration)
+    except (kube_config.ConfigException, YAMLError, OSError, ValueError, KeyError, TypeError) as error:
         where = f"the kubeconfig {kubeconfig}" if kubeconfig else "the pod's service account"
         raise Misconfigured(
             f"{where} cannot be used: {error}",
             hint="set cluster.kubeconfig (or PERIGEE_CLUSTER__KUBECONFIG) to a readable kubeconfig, or run in a pod",
         ) from error
-    return Connection(configuration)
+
+
+async def _load(kubeconfig: Path, configuration: Configuration) -> None:
+    await kube_config.load_kube_config(
+        config_file=str(kubeconfig), client_configuration=configuration, persist_config=False
+    )
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:

@@ -17,12 +17,14 @@ from agent.ports import Clock
 class KubernetesCluster:
     """Implements ``ports.Cluster`` over one API server."""
 
+    name = "observe"
+
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
         self._observation = Observation()
         self._watchers = watchers(client, self._observation, clock)
 
-    async def watch(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Keep the cache filled until told to stop."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(watcher.run(stop)) for watcher in self._watchers]

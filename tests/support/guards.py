@@ -52,7 +52,10 @@ def guards(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def nothing_blocks() -> Iterator[None]:
     """A blocking call inside the loop raises where it is made."""
-    with blockbuster_ctx(scanned_modules=PRODUCT):
+    with blockbuster_ctx(scanned_modules=PRODUCT) as guard:
+        for call in guard.functions.values():
+            # It has a thread and a loop of its own, which nobody else waits on.
+            call.can_block_in("agent/cluster/connection.py", "_load")
         yield
 
 

@@ -1,0 +1,156 @@
+"""The composition root: settings in, a running daemon out. Alone in seeing every edge; decides nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import uuid
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from agent import __version__
+from agent.cluster.client import KubeClient
+from agent.cluster.connection import connect
+from agent.cluster.inventory import ClusterInventories
+from agent.cluster.keys import GeneratedKeys
+from agent.cluster.kubernetes import KubernetesCluster
+from agent.cluster.secrets import SecretShelf
+from agent.cluster.state import ClusterState
+from agent.daemon import Daemon, stop_on_signals
+from agent.loops.accepted import Accepted
+from agent.loops.effects import Effects
+from agent.loops.pace import SystemClock
+from agent.loops.poll import PollLoop, PollPace, PollPorts
+from agent.loops.reconcile import ReconcileLoop, ReconcilePace
+from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller
+from agent.loops.statuses import Statuses
+from agent.ports import Clock, Telemetry
+from agent.settings import Settings
+from agent.telemetry.metrics import Metrics
+from agent.telemetry.probes import Readiness, serving_metrics, serving_probes
+from agent.telemetry.records import Records, configure
+from agent.telemetry.sink import Sinks
+from agent.uplink.client import HttpUplink
+from agent.uplink.enrol import enrol
+from agent.uplink.identity import Identity
+from agent.uplink.trust import first_bundle
+from agent.wire.codec import encode_report
+from agent.wire.index import IndexVerifier
+from agent.wire.trust import TrustBundle
+
+_IDENTITY = "perigee-identity"
+_TRUST = "perigee-trust"
+_GATHER_SECONDS = 0.2
+"""So long changes are collected into one report: short for who watches, long enough to make a batch of a burst."""
+
+
+def run(settings: Settings) -> int:
+    """Run the agent until a signal stops it; returns the exit code. Raises AgentError where it cannot start."""
+    configure(level=settings.log.level, form=settings.log.format, stream=sys.stderr)
+    asyncio.run(_until_signalled(settings))
+    return 0
+
+
+async def _until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    await serve(settings, stop=stop)
+
+
+async def serve(settings: Settings, *, stop: asyncio.Event, sinks: Sequence[Telemetry] = ()) -> None:
+    """Run the agent until ``stop`` is set; ``sinks`` are told every fact beside the agent's own.
+
+    Raises AgentError where it cannot start: no way to the cluster, no identity and no way to get one.
+    """
+    async with AsyncExitStack() as resources:
+        daemon = await build(settings, resources, sinks=sinks)
+        await daemon.run(stop)
+
+
+async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequence[Telemetry] = ()) -> Daemon:
+    """Connect every edge to every loop; what must be closed at the end is put on ``resources``."""
+    clock = SystemClock()
+    client = KubeClient(await connect(settings.cluster.kubeconfig))
+    resources.push_async_callback(client.close)
+    shelf = SecretShelf(client, settings.cluster.namespace)
+    identity, bundle = await _identity(settings, shelf, clock)
+    uplink = await resources.enter_async_context(HttpUplink(settings.uplink, identity, clock=clock))
+    cluster = KubernetesCluster(client, clock)
+    telemetry = await _telemetry(settings, resources, cluster=cluster, clock=clock, sinks=sinks)
+    accepted, statuses = Accepted(), Statuses()
+    poll_ports = PollPorts(uplink, IndexVerifier(bundle, settings.cluster.name), ClusterState(shelf), telemetry, clock)
+    effects = Effects(cluster, ClusterInventories(shelf), GeneratedKeys(client, shelf), telemetry, clock)
+    report_ports = ReportPorts(uplink, cluster, encode_report, telemetry, clock)
+    return Daemon(
+        loops=(
+            PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings)),
+            ReconcileLoop(
+                effects, accepted, statuses, pace=_reconcile_pace(settings), agent_namespace=settings.cluster.namespace
+            ),
+            ReportLoop(report_ports, accepted, statuses, pace=_report_pace(settings), teller=_teller(settings)),
+        ),
+        services=(cluster,),
+        grace_seconds=settings.daemon.grace_seconds,
+    )
+
+
+async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tuple[Identity, TrustBundle]:
+    """The identity that the cluster keeps, or a new one for the token. The trust bundle is kept first: an identity
+    without it would be of no use, while a bundle alone is only read again.
+    """
+    identity, trust = await shelf.read(_IDENTITY), await shelf.read(_TRUST)
+    pin = settings.uplink.root_fingerprint
+    if identity is not None and trust is not None:
+        return Identity.from_secret(identity.content), first_bundle(trust.content["bundle"], root_fingerprint=pin)
+    fresh, envelope = await enrol(settings.uplink, settings.cluster, clock=clock, version=__version__)
+    if trust is None:
+        await shelf.create(_TRUST, {"bundle": envelope}, role="trust")
+    else:
+        await shelf.replace(trust, {"bundle": envelope}, role="trust")
+    await shelf.create(_IDENTITY, fresh.to_secret(), role="identity")
+    return fresh, first_bundle(envelope, root_fingerprint=pin)
+
+
+async def _telemetry(
+    settings: Settings,
+    resources: AsyncExitStack,
+    *,
+    cluster: KubernetesCluster,
+    clock: Clock,
+    sinks: Sequence[Telemetry],
+) -> Telemetry:
+    """Every sink, and the two listeners that show what they gathered."""
+    metrics = Metrics(version=__version__, clock=clock)
+    metrics.count_requests(cluster.requests)
+    readiness = Readiness(clock=clock, stale_seconds=settings.probes.stale_seconds)
+    probes, scrape = settings.probes, settings.metrics
+    await resources.enter_async_context(serving_probes(host=probes.host, port=probes.port, verdict=readiness.verdict))
+    await resources.enter_async_context(serving_metrics(metrics, host=scrape.host, port=scrape.port))
+    return Sinks((metrics, Records(), readiness, *sinks))
+
+
+def _poll_pace(settings: Settings) -> PollPace:
+    backoff = settings.reconcile.backoff
+    return PollPace(settings.uplink.poll_wait_seconds, backoff.min_seconds, backoff.max_seconds)
+
+
+def _reconcile_pace(settings: Settings) -> ReconcilePace:
+    reconcile = settings.reconcile
+    return ReconcilePace(
+        reconcile.concurrency, reconcile.resync_seconds, reconcile.backoff.min_seconds, reconcile.backoff.max_seconds
+    )
+
+
+def _report_pace(settings: Settings) -> ReportPace:
+    backoff = settings.reconcile.backoff
+    return ReportPace(
+        gather_seconds=min(_GATHER_SECONDS, settings.report.seconds),
+        heartbeat_seconds=settings.report.seconds,
+        batch_limit=settings.report.batch_limit,
+        least_backoff_seconds=backoff.min_seconds,
+        most_backoff_seconds=min(backoff.max_seconds, settings.report.seconds),
+    )
+
+
+def _teller(settings: Settings) -> Teller:
+    return Teller(version=__version__, cluster=settings.cluster.name, stream=str(uuid.uuid4()))
