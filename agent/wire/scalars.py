@@ -32,11 +32,15 @@ from agent.wire.refusals import shown
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A text that must match ``pattern`` as a whole; ``meaning`` completes the sentence "must be …"."""
+    """A text that must match ``pattern`` as a whole; ``meaning`` completes the sentence "must be …".
+
+    What is ``secret`` is not shown in the message that refuses it.
+    """
 
     pattern: str
     meaning: str
     longest: int
+    secret: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """How pydantic checks it: a plain text first, then ours."""
@@ -50,7 +54,8 @@ class Shape:
         """The text itself; raises pydantic's error if it has another shape."""
         if len(text) <= self.longest and re.fullmatch(self.pattern, text):
             return text
-        message = f"{shown(text)} must be {self.meaning}, at most {self.longest} characters"
+        found = "this" if self.secret else shown(text)
+        message = f"{found} must be {self.meaning}, at most {self.longest} characters"
         raise PydanticCustomError("shape", "{message}", {"message": message})
 
 
@@ -110,7 +115,7 @@ AbsolutePath = Annotated[
     str, Shape(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._-]+)+", "an absolute path without . and .. in it", 400)
 ]
 Word = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._+-]*", "one word", 100)]
-Token = Annotated[str, Shape(r"[\x21-\x7e]{16,512}", "16 to 512 printable characters without a space", 512)]
+Token = Annotated[str, Shape(r"[\x21-\x7e]{16,512}", "16 or more printable characters, no spaces", 512, secret=True)]
 
 Flag = StrictBool
 Counter53 = Annotated[StrictInt, Field(ge=0, le=2**53 - 1)]

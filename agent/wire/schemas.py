@@ -9,7 +9,10 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
 
 from agent.wire.document import AirflowInstanceV1
 from agent.wire.documents import DocumentsAnswerV1, DocumentsRequestV1
@@ -36,6 +39,19 @@ KINDS: Final[Mapping[str, type[Frame]]] = {
 """Each kind by the name of its file, without the ending."""
 
 
+class _Schemas(GenerateJsonSchema):
+    """Pydantic's schemas without its made-up titles, and with maps that allow no key of another shape."""
+
+    def field_title_should_be_set(self, _schema: Any) -> bool:
+        return False
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> dict[str, Any]:
+        described = super().dict_schema(schema)
+        if "patternProperties" in described:
+            described["additionalProperties"] = False
+        return described
+
+
 def schemas() -> dict[str, bytes]:
     """The file of each kind, by its name."""
     return {f"{name}.schema.json": _file(name, kind) for name, kind in KINDS.items()}
@@ -49,7 +65,7 @@ def write(directory: Path) -> None:
 
 
 def _file(name: str, kind: type[Frame]) -> bytes:
-    described = kind.model_json_schema(by_alias=True)
+    described = kind.model_json_schema(by_alias=True, schema_generator=_Schemas)
     if "schema" in described["properties"]:  # our constructors fill it in; on the wire it must be said
         described["required"] = ["schema", *described["required"]]
     schema = {
