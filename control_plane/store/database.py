@@ -30,7 +30,8 @@ class Database:
     async def open(cls, url: str) -> Database:
         """Connect, and bring the schema to the newest version."""
         # Parameters hold hashes and documents: they never go into an error's text.
-        engine = create_async_engine(url, hide_parameters=True)
+        # Making an engine looks the file's path up, which blocks.
+        engine = await asyncio.to_thread(create_async_engine, url, hide_parameters=True)
         if engine.dialect.name == "sqlite":
             _tune_sqlite(engine)
         database = cls(engine)
