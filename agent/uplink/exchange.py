@@ -118,6 +118,9 @@ async def repeated(
 ) -> Answer:
     """Make a call up to three times while ``if_`` says that its failure may pass and that repeating is harmless."""
 
+    async def attempt() -> Answer:
+        return await once()
+
     async def pause(seconds: float) -> None:
         await clock.wait(asyncio.Event(), seconds=seconds)
 
@@ -128,4 +131,4 @@ async def repeated(
         sleep=pause,
         reraise=True,
     )
-    return await attempts(once)
+    return await attempts(attempt)

@@ -134,9 +134,9 @@ _ROWS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Exce
     (aiohttp.ConnectionTimeoutError, _no_time),
     (TimeoutError, _silent),  # aiohttp's ServerTimeoutError is one, too
     ((aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientPayloadError), _cut),
-    (aiohttp.ClientResponseError, _no_http),
+    ((aiohttp.ClientResponseError, aiohttp.InvalidURL), _no_http),
     ((OSError, asyncio.IncompleteReadError, aiohttp.ClientConnectionError), _cut),
-    (Exception, _no_http),
+    (Exception, _cut),  # whatever a newer aiohttp adds, such as an upload that the server did not wait for
 )
 
 
