@@ -16,10 +16,10 @@ from agent.wire.index import IndexV1
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import digest
 from agent.wire.trust import KeyV1, RolesV1, RoleV1, TrustBundleV1, fingerprint
-from control_plane.faults import Fault
+from control_plane.faults import Clash
 
 
-class RootOffline(Fault):
+class RootOffline(Clash):
     """The root key is needed and is not in the state directory."""
 
 

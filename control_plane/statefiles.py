@@ -17,6 +17,8 @@ PUBLIC = 0o644
 class DirectoryTaken(Fault):
     """Another control plane serves this directory."""
 
+    status = 503
+
 
 def prepare(directory: Path) -> None:
     """Make the directory, closed to others; one that is there is closed too."""

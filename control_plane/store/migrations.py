@@ -30,6 +30,8 @@ MIGRATIONS: tuple[Migration, ...] = ()
 class SchemaTooNew(Fault):
     """The database was written by a newer control plane."""
 
+    status = 503
+
 
 def migrate(connection: Connection, *, migrations: Sequence[Migration] = MIGRATIONS) -> int:
     """Bring the database to the newest version, and return it. Raises SchemaTooNew rather than guess."""

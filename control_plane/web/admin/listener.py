@@ -1,4 +1,4 @@
-"""The admin listener: who calls, whether they may, what was called; then the handler; then the audit trail.
+"""The admin listener: who calls, whether they may, what was called; then the call itself; then the audit trail.
 
 The order matters. Who nobody knows learns nothing, not even which paths exist. Every call leaves a record, and one that
 changes something leaves it before its effect.
@@ -6,32 +6,24 @@ changes something leaves it before its effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from aiohttp import web
 
-from agent.wire.frames import Frame
 from agent.wire.limits import MAX_DOCUMENT_BYTES
 from agent.wire.problems import Code
-from agent.wire.strict import canonical
-from control_plane.faults import Fault, Forbidden, Unauthenticated
+from control_plane.faults import Forbidden, Unauthenticated
 from control_plane.services.accounts import Caller
 from control_plane.services.assembly import Services
 from control_plane.services.trail import Entry
-from control_plane.web.admin.route import Answer, Call, Route
+from control_plane.web.admin.dispatch import Performed, perform
+from control_plane.web.admin.route import Call, Route
 from control_plane.web.admin.table import ROUTES
-from control_plane.web.problems import Handler, answer, fault_of
+from control_plane.web.problems import Handler, answer
 
 _BY_NAME = {route.name: route for route in ROUTES}
 _SCHEME = "bearer "
 _NO_ROUTE = "(no such path)"
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    response: web.Response
-    code: str
-    about: str = ""
 
 
 class AdminCalls:
@@ -66,26 +58,18 @@ class AdminCalls:
             entry = replace(entry, who=caller.name, role=caller.role)
             allowed = _allowed(request, route, caller)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is audited and told as a problem
-            refused = _failed(error)
-            await self._services.trail.record(entry, outcome=refused.code)
-            return refused.response
-        return await self._audited(request, allowed, caller=caller, entry=entry)
+            refused = Performed.failed(error)
+            await self._services.trail.record(entry, outcome=refused.outcome)
+            return _response(None, refused)
 
-    async def _audited(self, request: web.Request, route: Route, *, caller: Caller, entry: Entry) -> web.Response:
-        trail = self._services.trail
-        record = await trail.begin(entry) if route.writes else None
-        try:
-            outcome = await self._outcome(request, route, caller)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is audited and told as a problem
-            outcome = _failed(error)
-        if record is None:
-            await trail.record(entry, outcome=outcome.code)
-        else:
-            await trail.finish(record, replace(entry, object=outcome.about or entry.object), outcome=outcome.code)
-        return outcome.response
+        async def read_call() -> Call:
+            return await self._call(request, allowed, caller)
 
-    async def _outcome(self, request: web.Request, route: Route, caller: Caller) -> _Outcome:
-        call = Call(
+        performed = await perform(allowed, read_call, trail=self._services.trail, entry=entry)
+        return _response(allowed, performed)
+
+    async def _call(self, request: web.Request, route: Route, caller: Caller) -> Call:
+        return Call(
             route=route,
             services=self._services,
             caller=caller,
@@ -94,8 +78,6 @@ class AdminCalls:
             raw=await request.read(),
             if_match=request.headers.get("If-Match") if route.conditional else None,
         )
-        done = await route.handler(call)
-        return _Outcome(_response(route, done), str(route.status), done.about)
 
 
 def _token(request: web.Request) -> str:
@@ -119,14 +101,14 @@ def _allowed(request: web.Request, route: Route | None, caller: Caller) -> Route
     return route
 
 
-def _response(route: Route, done: Answer) -> web.Response:
-    body = done.frame.to_bytes() if isinstance(done.frame, Frame) else canonical(done.frame)
+def _response(route: Route | None, performed: Performed) -> web.Response:
+    if performed.fault is not None:
+        return answer(performed.fault)
+    assert route is not None, "only an allowed call has an answer"
+    assert performed.answer is not None, "what did not fail has an answer"
     headers = {"Cache-Control": "no-store"}
-    if done.revision is not None:
-        headers["ETag"] = f'"{done.revision}"'
-    return web.Response(status=route.status, body=body, content_type="application/json", headers=headers)
-
-
-def _failed(error: Exception) -> _Outcome:
-    fault: Fault = fault_of(error)
-    return _Outcome(answer(fault), f"{fault.status} {fault.code}")
+    if performed.answer.revision is not None:
+        headers["ETag"] = f'"{performed.answer.revision}"'
+    return web.Response(
+        status=route.status, body=performed.answer.to_bytes(), content_type="application/json", headers=headers
+    )

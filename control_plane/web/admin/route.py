@@ -13,7 +13,7 @@ from agent.model.errors import Refused
 from agent.wire.frames import Frame, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES
 from agent.wire.problems import Code
-from agent.wire.strict import parse_object
+from agent.wire.strict import canonical, parse_object
 from control_plane.faults import Fault
 from control_plane.services.accounts import Caller, Role
 from control_plane.services.assembly import Services
@@ -39,6 +39,10 @@ class Answer:
     revision: int | None = None
     about: str = ""
     """For the audit trail, where the path does not say it."""
+
+    def to_bytes(self) -> bytes:
+        """The canonical bytes of what is answered."""
+        return self.frame.to_bytes() if isinstance(self.frame, Frame) else canonical(self.frame)
 
 
 @dataclass(frozen=True, slots=True)

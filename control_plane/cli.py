@@ -1,0 +1,15 @@
+"""What the control plane adds to the ``perigee`` command; loaded from the entry-point group ``perigee.commands``."""
+
+from __future__ import annotations
+
+import typer
+
+from control_plane.commands.instances import instance, instances
+from control_plane.commands.plane import control_plane
+
+
+def commands(app: typer.Typer) -> None:
+    """Add ``control-plane``, ``instances`` and ``instance`` to the root command."""
+    app.add_typer(control_plane)
+    app.add_typer(instance)
+    app.command("instances")(instances)
