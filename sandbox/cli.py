@@ -81,7 +81,7 @@ def _suggest(players: Cast) -> None:
         f"  export KUBECONFIG={players.scene.kubeconfig}\n"
         "  kubectl get pods -A\n"
         f"  export PERIGEE_CONTROL_PLANE={plane.admin_url} PERIGEE_CA_FILE={plane.ca_file} "
-        f"PERIGEE_ADMIN_TOKEN_FILE={plane.paths.admin_token}\n"
+        f"PERIGEE_ADMIN_TOKEN_FILE={plane.admin_token_file}\n"
         f"  {sys.argv[0]} instances --cluster {CLUSTER}\n"
         "  kubectl -n airflow-hello delete deployment airflow-scheduler   # and watch it come back\n",
         highlight=False,
