@@ -144,7 +144,8 @@ def _rank(owner: tuple[Who, Entry]) -> tuple[str, ...]:
 
 
 def _written(who: Who, entry: Entry) -> Object:
-    result: Object = {"manager": who.name, "operation": who.operation, "apiVersion": entry.version}
+    result: Object = {"manager": who.name} if who.name else {}
+    result |= {"operation": who.operation, "apiVersion": entry.version}
     if entry.time:
         result["time"] = entry.time
     result |= {"fieldsType": "FieldsV1", "fieldsV1": fieldsets.written(entry.fields)}

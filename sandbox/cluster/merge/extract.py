@@ -41,7 +41,7 @@ _GVK: Final = "x-kubernetes-group-version-kind"
 
 # Types that encode themselves; the server knows them by name, too.
 _SELF_ENCODED: Final = {
-    "io.k8s.apimachinery.pkg.api.resource.Quantity": "scalar",
+    "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "scalar",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "opaque",
 }

@@ -6,6 +6,7 @@ which only the server of a kind knows.
 
 from typing import Any
 
+from sandbox.cluster.merge.quantities import canonical
 from sandbox.cluster.merge.shapes import Field, Object, Schema, Shape, zero_value
 
 
@@ -45,7 +46,7 @@ def _settle(value: Any, shape: Shape) -> Any:
         return _struct(value, shape) if shape.mapping.element is None else _free_map(value, shape.mapping.element)
     if isinstance(value, list) and shape.listing is not None:
         return [_item(item, shape.listing.element) for item in value]
-    return value
+    return canonical(str(value)) if shape.scalar == "quantity" and value is not None else value
 
 
 def _struct(value: Object, shape: Shape) -> Object:

@@ -16,12 +16,16 @@ from typing import Any, Final
 
 Object = dict[str, Any]
 
-SCALARS: Final = ("string", "number", "boolean", "scalar")
-
 
 @dataclass(slots=True, eq=False)
 class Shape:
-    """What one place of an object may hold; more than one of the three only where the kind is not known beforehand."""
+    """What one place of an object may hold; more than one of the three only where the kind is not known beforehand.
+
+    Attributes:
+        scalar: `string`, `number`, `boolean`, `quantity`, or `scalar` for any of them.
+        mapping: the struct or free map.
+        listing: the list.
+    """
 
     scalar: str | None = None
     mapping: "MapShape | None" = None

@@ -34,6 +34,8 @@ def _merge_map(original: Object, patch: Object, shape: Shape) -> Object:
         return _directed(patch)
     _retain(original, patch)
     orders = {name[len(_ORDER) :]: patch.pop(name) for name in list(patch) if name.startswith(_ORDER)}
+    for name, order in orders.items():
+        _require_order(patch.get(name) or [], order, _declared(shape, name).merge_key)
     before = {name: original.get(name) for name in orders}
     for name, item in patch.items():
         if name.startswith(_DELETE):
@@ -149,11 +151,20 @@ def _find(items: list[Any], key: str, wanted: Any) -> int | None:
     return next((index for index, item in enumerate(items) if item.get(key) == wanted), None)
 
 
-def _reorder(original: Object, name: str, order: Any, known: tuple[Any, str | None]) -> None:
+def _require_order(items: list[Any], order: Any, key: str | None) -> None:
+    """What a patch gives must stand in the order that it asks for."""
+    if not isinstance(order, list):
+        raise InvalidPatch(f"expected a list in {_ORDER}..., but received {order!r}", status=500, reason="")
+    asked = iter([_name(item, key) for item in order])
+    given = [_name(item, key) for item in items if not _directs(item)]
+    if order and not all(name in asked for name in given):
+        message = f"The order in patch list:\n{items}\n doesn't match {_ORDER[:-1]} list:\n{order}\n"
+        raise InvalidPatch(message, status=500, reason="")
+
+
+def _reorder(original: Object, name: str, order: list[Any], known: tuple[Any, str | None]) -> None:
     """Bring a list into the order that `$setElementOrder` asks for, items that it does not name in between."""
     before, key = known
-    if not isinstance(order, list):
-        raise InvalidPatch("invalid patch format of setElementOrder list", status=400, reason="BadRequest")
     if isinstance(original.get(name), list):
         original[name] = _interleaved(original[name], order, (before or [], key))
 
