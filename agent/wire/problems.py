@@ -26,13 +26,15 @@ class Code(StrEnum):
     TOKEN_UNKNOWN = "TokenUnknown"  # noqa: S105
     TOKEN_SPENT = "TokenSpent"  # noqa: S105
     TOKEN_EXPIRED = "TokenExpired"  # noqa: S105
+    TOKEN_REVOKED = "TokenRevoked"  # noqa: S105
     FORBIDDEN = "Forbidden"
+    WRONG_CLUSTER = "WrongCluster"
     CERTIFICATE_REVOKED = "CertificateRevoked"
     NOT_FOUND = "NotFound"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
-    CONFLICT = "Conflict"
     TOO_LARGE = "TooLarge"
     UNSUPPORTED_ENCODING = "UnsupportedEncoding"
+    KEY_NOT_ACCEPTED = "KeyNotAccepted"
     THROTTLED = "Throttled"
     INTERNAL = "Internal"
     UNAVAILABLE = "Unavailable"
@@ -44,13 +46,15 @@ STATUS: Final[dict[Code, HTTPStatus]] = {
     Code.TOKEN_UNKNOWN: HTTPStatus.UNAUTHORIZED,
     Code.TOKEN_SPENT: HTTPStatus.UNAUTHORIZED,
     Code.TOKEN_EXPIRED: HTTPStatus.UNAUTHORIZED,
+    Code.TOKEN_REVOKED: HTTPStatus.UNAUTHORIZED,
     Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
+    Code.WRONG_CLUSTER: HTTPStatus.FORBIDDEN,
     Code.CERTIFICATE_REVOKED: HTTPStatus.FORBIDDEN,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
-    Code.CONFLICT: HTTPStatus.CONFLICT,
     Code.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Code.UNSUPPORTED_ENCODING: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.KEY_NOT_ACCEPTED: HTTPStatus.UNPROCESSABLE_ENTITY,
     Code.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
     Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
     Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
