@@ -165,7 +165,7 @@ _STATUSES: Mapping[int, tuple[type[AgentError], str]] = {
     504: (ConnectionCut, "a proxy on the way does not wait long enough"),
 }
 """What an HTTP status means; what is not in it is Retryable from 500 up, Unreachable for a redirect, else Terminal."""
-_TOKEN_CODES = {Code.TOKEN_UNKNOWN.value, Code.TOKEN_SPENT.value, Code.TOKEN_EXPIRED.value}
+_TOKEN_CODES = {code.value for code in (Code.TOKEN_UNKNOWN, Code.TOKEN_SPENT, Code.TOKEN_EXPIRED, Code.TOKEN_REVOKED)}
 
 
 def from_status(answer: Answer) -> AgentError:
