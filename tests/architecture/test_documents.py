@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 import agent.model.errors
 from agent.cluster.kinds import KINDS
 from agent.planning.stages import WAITS
-from agent.settings.load import KNOBS
 from agent.settings.tree import Settings
 from agent.wire.refusals import Reason
 from tests.architecture.tree import ROOT, files, project, read
@@ -121,26 +122,29 @@ def documented_settings() -> dict[str, str]:
     return dict(re.findall(r"^\| `([\w.]+)` \| `?([^|`]+?)`? \|", section, re.MULTILINE))
 
 
-def real_settings() -> dict[str, str]:
-    """Each setting of the tree and its default, in the page's words."""
-    found = {}
-    for path in KNOBS:
-        model: Any = Settings
-        for part in path.split("."):
-            field = next(field for field in model.model_fields.values() if field.alias == part)
-            model = field.annotation
-        empty = field.default is None or field.default == {}
-        found[path] = "*required*" if field.is_required() else "none" if empty else str(field.default)
-    return found
+def knobs(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting of the tree by its path."""
+    for field in model.model_fields.values():
+        path = f"{prefix}{field.alias}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from knobs(field.annotation, f"{path}.")
+        else:
+            yield path, field
+
+
+def default_in_words(field: FieldInfo) -> str:
+    if field.is_required():
+        return "*required*"
+    return "none" if field.default is None or field.default == {} else str(field.default)
 
 
 def test_operations_tell_every_setting_with_its_default() -> None:
-    assert documented_settings() == real_settings()
+    assert documented_settings() == {path: default_in_words(field) for path, field in knobs()}
 
 
 def test_the_example_settings_have_every_knob() -> None:
     tree = yaml.safe_load(read("config/agent.yaml"))
-    for path in KNOBS:
+    for path, _ in knobs():
         node = tree
         for part in path.split("."):
             assert part in node, f"config/agent.yaml lacks {path}"
