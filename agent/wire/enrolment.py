@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.x509 import CertificateSigningRequest, load_pem_x509_csr
+from cryptography.x509 import CertificateSigningRequest, InvalidVersion, load_pem_x509_csr
 from pydantic import Field
 
 from agent.model.errors import Refused
@@ -85,7 +85,7 @@ def load_csr(pem: str) -> CertificateSigningRequest:
         csr = load_pem_x509_csr(pem.encode("utf-8"))
         csr.public_key()  # raises here, if ever, for a key of a kind that nobody knows
         proven = csr.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except (ValueError, InvalidVersion, UnsupportedAlgorithm) as error:
         raise Refused("is not a certificate signing request in PEM", path="csr", reason=Reason.MALFORMED) from error
     if not proven:
         raise Refused("is not signed with its own key", path="csr", reason=Reason.BAD_SIGNATURE)

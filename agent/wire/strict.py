@@ -11,12 +11,12 @@ import hashlib
 import json
 import math
 import re
-from collections import Counter
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from agent.model.errors import Refused
 from agent.wire.limits import MAX_DEPTH
-from agent.wire.refusals import Reason, shown
+from agent.wire.refusals import Reason, path_of
 
 # A string (terminated or not) is skipped whole, so that brackets within it do not count. Possessive repetition keeps
 # the scan linear on any input.
@@ -43,6 +43,8 @@ def parse(raw: bytes, *, limit: int, what: str) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Refused(f"is not JSON ({where}: {error.msg})", path=what, reason=Reason.MALFORMED) from error
+    except _OccursTwiceError as error:
+        raise Refused(str(error), path=_where_twice(text), reason=Reason.MALFORMED) from error
     except ValueError as error:
         raise Refused(f"is not acceptable JSON: {error}", path=what, reason=Reason.MALFORMED) from error
     return data
@@ -84,12 +86,37 @@ def _depth_exceeds(raw: bytes, most: int) -> bool:
     return False
 
 
+class _OccursTwiceError(ValueError):
+    """A key stands twice in one object: two parsers would believe different values."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object as it was written, with keys that stand twice."""
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-        raise ValueError(f"the key {shown(twice)} occurs twice in one object")
+        raise _OccursTwiceError("occurs twice in one object")
     return found
+
+
+def _where_twice(text: str) -> str:
+    """The path of the first key that stands twice; parses once more, since only a refusal needs to know it."""
+    return next(_twice(json.loads(text, object_pairs_hook=_Pairs), ()))
+
+
+def _twice(data: Any, path: tuple[str | int, ...]) -> Iterator[str]:
+    if isinstance(data, _Pairs):
+        seen: set[str] = set()
+        for key, value in data:
+            if key in seen:
+                yield path_of((*path, key))
+            seen.add(key)
+            yield from _twice(value, (*path, key))
+    elif isinstance(data, list):
+        for place, value in enumerate(data):
+            yield from _twice(value, (*path, place))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 from pydantic import Field
 
 from agent.model.errors import Misconfigured, Refused
@@ -109,6 +109,8 @@ def verify_first(envelope: bytes, *, root_fingerprint: str) -> TrustBundle:
         )
     verify(envelope, TRUST_TYPE, role=Role("pinned root", 1, {pinned: public}), limit=MAX_TRUST_BYTES)
     verify(envelope, TRUST_TYPE, role=bundle.root, limit=MAX_TRUST_BYTES)
+    for number, pem in enumerate(bundle.ca):  # only now: X.509 of a stranger is not worth parsing
+        _refuse_other_than_certificate(pem, path=f"ca[{number}]")
     return bundle
 
 
@@ -126,8 +128,6 @@ def _bundle(data: dict[str, Any], *, raw: bytes) -> TrustBundle:
     """The bundle as it says of itself: consistent, not yet verified."""
     expect_schema(data, TRUST_SCHEMA)
     bundle, _ = receive(TrustBundleV1, data, what="trust bundle")
-    for number, pem in enumerate(bundle.ca):
-        _refuse_other_than_certificate(pem, path=f"ca[{number}]")
     keys = {keyid: _public(keyid, key) for keyid, key in bundle.keys.items()}
     return TrustBundle(
         version=bundle.version,
@@ -149,7 +149,7 @@ def _public(keyid: str, key: KeyV1) -> bytes:
 def _refuse_other_than_certificate(pem: str, *, path: str) -> None:
     try:
         load_pem_x509_certificate(pem.encode("utf-8"))
-    except ValueError as error:
+    except (ValueError, InvalidVersion) as error:
         raise Refused("is not a certificate in PEM", path=path, reason=Reason.MALFORMED) from error
 
 

@@ -8,6 +8,8 @@ from datetime import UTC
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +29,7 @@ from agent.wire.refusals import Reason
 from agent.wire.scalars import decode_base64, encode_base64
 from agent.wire.strict import canonical, parse
 from agent.wire.trust import fingerprint, verify_first
+from tests.support.enrolment import IDENTITY, a_csr, a_request, csr_pem
 from tests.support.wire import (
     CLUSTER,
     INDEX,
@@ -51,6 +54,7 @@ values = st.recursive(
     max_leaves=20,
 )
 
+CSR = x509.load_pem_x509_csr(a_csr(IDENTITY).encode()).public_bytes(serialization.Encoding.DER)
 PINNED = fingerprint(ROOT.public)
 VERIFIER = IndexVerifier(a_trust_bundle(), CLUSTER)
 TAKERS: dict[str, Callable[[bytes], object]] = {
@@ -188,6 +192,13 @@ def test_any_one_changed_byte_of_a_document_is_refused(position: int, other: int
     with pytest.raises(Refused) as caught:
         parse_document(listed.entry, bytes(raw))
     assert caught.value.reason == Reason.DIGEST_MISMATCH
+
+
+@given(position=st.integers(0, 10_000), other=st.integers(1, 255))
+def test_any_one_changed_byte_of_a_signing_request_is_judged(position: int, other: int) -> None:
+    der = bytearray(CSR)
+    der[position % len(der)] ^= other
+    takes_or_refuses(decode_enrol_request, a_request(csr=csr_pem(bytes(der))))
 
 
 @given(cut=st.integers(0, 10_000))

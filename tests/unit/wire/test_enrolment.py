@@ -6,15 +6,13 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.x509.oid import NameOID
 
 from agent.model.errors import Refused
 from agent.wire.enrolment import (
-    EnrolRequestV1,
     EnrolResponseV1,
     IdentityKey,
     decode_enrol_request,
@@ -27,31 +25,8 @@ from agent.wire.refusals import Reason
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import canonical, parse_object
 from agent.wire.trust import fingerprint, verify_first
+from tests.support.enrolment import IDENTITY, SEALING, TOKEN, a_csr, a_request, csr_pem
 from tests.support.wire import CLUSTER, ROOT, a_certificate, a_trust_envelope
-
-IDENTITY = ec.generate_private_key(ec.SECP256R1())
-SEALING = X25519PrivateKey.generate().public_key().public_bytes_raw()
-TOKEN = "perigee-enrol-0123456789abcdef"
-
-
-def a_csr(key: IdentityKey | rsa.RSAPrivateKey) -> str:
-    algorithm = None if isinstance(key, Ed25519PrivateKey) else hashes.SHA256()
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, CLUSTER)])
-    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, algorithm)
-    return csr.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def a_request(identity: IdentityKey = IDENTITY, **changes: Any) -> bytes:
-    request = EnrolRequestV1(
-        token=TOKEN,
-        csr=a_csr(identity),
-        sealing_key=encode_base64(SEALING),
-        sealing_key_signature=sealing_key_signature(identity, SEALING),
-        cluster=CLUSTER,
-        labels={"region": "eu"},
-        agent_version="0.1.0",
-    )
-    return canonical({**request.to_data(), **changes})
 
 
 def refused(raw: bytes) -> Refused:
@@ -84,12 +59,18 @@ def test_a_sealing_key_signed_by_another_identity_is_refused() -> None:
 
 
 def test_a_csr_that_does_not_prove_its_key_is_refused() -> None:
-    csr = x509.load_pem_x509_csr(a_csr(IDENTITY).encode())
-    broken = bytearray(csr.public_bytes(serialization.Encoding.DER))
+    broken = bytearray(x509.load_pem_x509_csr(a_csr(IDENTITY).encode()).public_bytes(serialization.Encoding.DER))
     broken[-1] ^= 1
-    first, *_, last = a_csr(IDENTITY).splitlines()
-    error = refused(a_request(csr=f"{first}\n{encode_base64(bytes(broken))}\n{last}\n"))
+    error = refused(a_request(csr=csr_pem(bytes(broken))))
     assert (error.reason, error.path) == (Reason.BAD_SIGNATURE, "csr")
+
+
+def test_a_csr_of_another_version_is_refused() -> None:
+    der = x509.load_pem_x509_csr(a_csr(IDENTITY).encode()).public_bytes(serialization.Encoding.DER)
+    version_zero = bytes.fromhex("020100")
+    assert version_zero in der
+    error = refused(a_request(csr=csr_pem(der.replace(version_zero, bytes.fromhex("020105"), 1))))
+    assert (error.reason, error.path) == (Reason.MALFORMED, "csr")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 
 from agent.model.errors import Misconfigured, Refused
 from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, sign
@@ -130,6 +132,14 @@ def _bracketed(path: str) -> str:
     """A key id that begins with a digit is written in brackets."""
     keyid, dot, rest = path.removeprefix("keys.").partition(".")
     return path if keyid[0].isalpha() else f'keys["{keyid}"]{dot}{rest}'
+
+
+def test_a_certificate_of_another_version_is_refused() -> None:
+    der = load_pem_x509_certificate(a_certificate().encode()).public_bytes(Encoding.DER)
+    third, tenth = bytes.fromhex("a003020102"), bytes.fromhex("a003020109")
+    assert third in der
+    pem = f"-----BEGIN CERTIFICATE-----\n{encode_base64(der.replace(third, tenth, 1))}\n-----END CERTIFICATE-----\n"
+    assert refused(a_trust_envelope(some_trust_data(ca=[pem]))).path == "ca[0]"
 
 
 def test_an_endless_bundle_is_refused_unread() -> None:
