@@ -1,10 +1,10 @@
 """The agent's own settings: one frozen tree, read once at the start, handed out in branches.
 
-Here: the knobs with their units and consequences (``tree``), and reading them from a file and from variables that are
-passed in (``load``). Not here: settings that the control plane sends along with desired state.
+Here: the knobs with their units and consequences (``tree``), and reading them from a file and from variables
+(``sources``). Not here: settings that the control plane sends along with desired state.
 """
 
-from agent.settings.load import DEFAULT_FILE, Resolved, Setting, load, resolve
+from agent.settings.sources import DEFAULT_FILE, Resolved, Setting, effective, load, resolve
 from agent.settings.tree import (
     BackoffSettings,
     ClusterSettings,
@@ -32,6 +32,7 @@ __all__ = [
     "Setting",
     "Settings",
     "UplinkSettings",
+    "effective",
     "load",
     "resolve",
 ]

@@ -1,6 +1,6 @@
 """Every knob of the agent: what it is, its unit, its default, and what happens when it is turned.
 
-Here: names, bounds and defaults. Not here: where values come from (``load``). In YAML the names are camelCase; as a
+Here: names, bounds and defaults. Not here: where values come from (``sources``). In YAML the names are camelCase; as a
 variable ``uplink.agentsUrl`` is ``PERIGEE_UPLINK__AGENTS_URL``. No knob holds a secret: secrets are named by file.
 """
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.settings import ClusterSettings, UplinkSettings
+from agent.uplink.client import HttpUplink
 from agent.uplink.identity import Identity, Keys
 from agent.wire.enrolment import EnrolResponseV1, decode_enrol_request, load_csr
 from agent.wire.envelope import TRUST_TYPE, EnvelopeV1, SigningKey, open_envelope, sign
@@ -19,7 +20,7 @@ from agent.wire.limits import MAX_TRUST_BYTES
 from agent.wire.problems import STATUS, Code, problem
 from agent.wire.scalars import encode_base64
 from agent.wire.trust import KeyV1, RolesV1, RoleV1, TrustBundleV1, fingerprint
-from tests.support.clock import BEGIN
+from tests.support.clock import BEGIN, StillClock
 from tests.support.pki import LASTING, Authority, Validity, pem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -43,6 +44,9 @@ async def serving(routes: Mapping[str, Handler], tls: ssl.SSLContext | None) -> 
         await runner.cleanup()
 
 
+CA = Authority()
+
+
 def settings(base: str, **more: object) -> UplinkSettings:
     return UplinkSettings.model_validate(
         {"agents_url": base, "enrol_url": base, "connect_timeout_seconds": 5, "request_timeout_seconds": 5} | more
@@ -53,6 +57,19 @@ def identity(authority: Authority, *, trusts: Authority | None = None, validity:
     keys = Keys.generate()
     certificate = authority.client(keys.identity.public_key(), name="north", validity=validity)
     return Identity.of(keys, chain=pem(certificate), authorities=(trusts or authority).pem)
+
+
+ME = identity(CA)
+
+
+@asynccontextmanager
+async def uplink(routes: Mapping[str, Handler], clock: StillClock | None = None) -> AsyncIterator[HttpUplink]:
+    """An uplink of ``ME`` to a control plane with these routes, over mutual TLS."""
+    async with (
+        serving(routes, CA.mutual()) as base,
+        HttpUplink(settings(base), ME, clock=clock or StillClock()) as client,
+    ):
+        yield client
 
 
 @dataclass

@@ -6,7 +6,7 @@ import yaml
 from pydantic import BaseModel
 
 from agent.settings import Settings, resolve
-from agent.settings.load import KNOBS
+from agent.settings.sources import KNOBS
 from agent.settings.tree import Branch
 
 SHIPPED = Path(__file__).parents[3] / "config" / "agent.yaml"

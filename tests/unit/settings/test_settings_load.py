@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from agent.model.errors import Misconfigured
-from agent.settings import Settings, load, resolve
-from agent.settings.load import KNOBS, variable
+from agent.settings import Settings, effective, load, resolve
+from agent.settings.sources import KNOBS, variable
 
 ENOUGH = {
     "PERIGEE_CLUSTER__NAME": "north",
@@ -175,6 +175,23 @@ def test_a_variable_that_is_not_json_is_refused_without_echo() -> None:
 def test_every_knob_has_a_variable_of_its_own(path: str) -> None:
     assert variable(path).isupper()
     assert [variable(other) for other in KNOBS].count(variable(path)) == 1
+
+
+def test_variables_of_other_commands_are_left_alone() -> None:
+    theirs = dict.fromkeys(("PERIGEE_CONTROL_PLANE", "PERIGEE_ADMIN_TOKEN", "PERIGEE_CA_FILE", "PERIGEE_CONFIG"), "x")
+    assert load(None, ENOUGH | theirs) == load(None, ENOUGH)
+
+
+def test_the_process_reads_the_default_file_if_there_is_one_and_its_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in ENOUGH.items():
+        monkeypatch.setenv(name, value)
+    absent = tmp_path / "absent.yaml"
+    assert effective(None, default=absent).settings == load(None, ENOUGH)
+    file = written(tmp_path, "log: {level: debug}\n")
+    assert effective(None, default=file).settings == load(file, ENOUGH)
+    assert effective(file, default=absent).settings == load(file, ENOUGH)
 
 
 def test_a_tree_can_be_built_by_hand() -> None:

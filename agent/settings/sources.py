@@ -1,24 +1,25 @@
-"""Reads the settings: a YAML file, overridden by variables that the caller passes in.
+"""Reads the settings: a YAML file, overridden by variables.
 
 Here: finding every value and where it came from, refusing what nobody knows, and one clear line when something is
 wrong. Values are never part of a message: somebody will put a secret into the wrong knob. Not here: what the knobs
-mean (``tree``), and reading the process's environment, which only the command line does.
+mean (``tree``).
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
 from agent.model.errors import Misconfigured
+from agent.settings.plain_yaml import NotYaml, parse
 from agent.settings.tree import Branch, Settings
 
 DEFAULT_FILE = Path("/etc/perigee/agent.yaml")
@@ -48,6 +49,16 @@ class Resolved:
 
     settings: Settings
     values: tuple[Setting, ...]
+
+
+def effective(file: Path | None, *, default: Path = DEFAULT_FILE) -> Resolved:
+    """The settings of this process: from ``file``, or the ``default`` file if there is one, and from the environment.
+
+    Raises Misconfigured. Only the command line calls this; everybody else is handed values.
+    """
+    if file is None and default.is_file():
+        file = default
+    return resolve(file, os.environ)  # noqa: TID251  # the one place that reads it
 
 
 def load(file: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -100,17 +111,6 @@ _VARIABLES = {variable(path): path for path in KNOBS}
 _MAPPINGS = frozenset(path for path, kind in KNOBS.items() if getattr(kind, "__origin__", None) is Mapping)
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Refuses a key that is given twice, where YAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = {str(key) for key in keys if keys.count(key) > 1}
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{min(twice)} is given twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def _from_file(file: Path) -> dict[str, tuple[Any, str]]:
     content = _parsed(file)
     if content is None:
@@ -133,12 +133,9 @@ def _parsed(file: Path) -> Any:
     if len(text) > _LARGEST_FILE_BYTES:
         raise Misconfigured(f"{file} is larger than {_LARGEST_FILE_BYTES} bytes", hint="this is no settings file")
     try:
-        return yaml.load(text, _UniqueKeys)  # noqa: S506  # a SafeLoader that is stricter still
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        what = getattr(error, "problem", None) or "not text in UTF-8, or nested too deeply"
-        raise Misconfigured(f"{file} is not valid YAML{where}: {what}", hint="correct the file") from None
+        return next(iter(parse(text)), None)
+    except NotYaml as error:
+        raise Misconfigured(f"{file} is not valid YAML{error}", hint="correct the file") from None
 
 
 def _flattened(node: dict[Any, Any], file: Path, prefix: str) -> Iterator[tuple[str, tuple[Any, str]]]:
@@ -176,8 +173,8 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
 
 def _mapping(text: str, name: str) -> Any:
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return next(iter(parse(text.encode("utf-8"))), None)
+    except NotYaml:
         raise Misconfigured(f"{name} is not valid JSON", hint='write it as {"key": "value"}') from None
 
 
