@@ -208,7 +208,10 @@ def test_a_malformed_field_is_refused_with_its_path(data: dict[str, Any], path: 
     assert says in str(error)
 
 
-@pytest.mark.parametrize("payload", [b"", b"[]", b"{", b'{"schema": "a", "schema": "a"}'])
-def test_a_signed_payload_that_is_no_index_is_refused(payload: bytes) -> None:
+@pytest.mark.parametrize(
+    ("payload", "path"),
+    [(b"", "index"), (b"[]", "index"), (b"{", "index"), (b'{"schema": "a", "schema": "a"}', "schema")],
+)
+def test_a_signed_payload_that_is_no_index_is_refused(payload: bytes, path: str) -> None:
     error = refused(sign(payload, INDEX_TYPE, keys=[INDEX]))
-    assert (error.reason, error.path) == (Reason.MALFORMED, "index")
+    assert (error.reason, error.path) == (Reason.MALFORMED, path)
