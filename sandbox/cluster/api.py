@@ -15,7 +15,7 @@ import jsonpatch
 from sandbox.cluster import errors, merge
 from sandbox.cluster.conventions import allocate, checks, lives, names
 from sandbox.cluster.errors import ApiError, Cause
-from sandbox.cluster.kinds import NAMESPACE, Catalogue, Json, Kind
+from sandbox.cluster.kinds import NAMESPACE, POD, SERVICE_ACCOUNT, Catalogue, Json, Kind
 from sandbox.cluster.pace import Pace, stamp
 from sandbox.cluster.store import Store, Stored, held_by
 
@@ -43,7 +43,7 @@ class Api:
         self.store = store
         self.catalogue = catalogue
         self.pace = pace
-        self._addresses = allocate.Addresses()
+        self._gifts = allocate.Gifts(store)
 
     def now(self) -> str:
         """Return the present moment as objects carry it."""
@@ -66,7 +66,8 @@ class Api:
         Raises:
             ApiError: 404 or 403 for its namespace, 409 when it exists, 422 for its content.
         """
-        born = self._newborn(kind, document)
+        with errors.shaped(kind):
+            born = self._newborn(kind, document)
         schema = merge.schema_for(kind.api_version, kind.name)
         owned = merge.update(None, born, manager=write.manager, now=self.now(), schema=schema)
         return self._settle_in(kind, owned, write)
@@ -78,20 +79,13 @@ class Api:
             ApiError: 409 when the precondition fails, 422 for the content.
         """
         self._require_same(live, document["metadata"])
-        revised = lives.revised(live.kind, live.document, document, subresource=write.subresource)
+        with errors.shaped(live.kind):
+            revised = lives.revised(live.kind, live.document, document, subresource=write.subresource)
         schema = merge.schema_for(live.kind.api_version, live.kind.name)
         owned = merge.update(
             live.document, revised, manager=write.manager, now=self.now(), schema=schema, subresource=write.subresource
         )
         return self._commit(live, owned, write)
-
-    def patch(self, live: Stored, patch: Any, form: str, write: Write) -> Stored:
-        """Change an object by a merge, strategic merge or JSON patch; ``form`` is the patch's media type.
-
-        Raises:
-            ApiError: 409 when a resourceVersion in the patch fails, 422 for a patch or content that does not fit.
-        """
-        return self.replace(live, patched(live.kind, live.document, patch, form), write)
 
     def apply(self, live: Stored, applied: Json, write: Write) -> Stored:
         """Apply one manager's intent to an object.
@@ -138,12 +132,14 @@ class Api:
         name = document["metadata"].get("name", "")
         if kind.namespaced:
             self._require_open(kind, document["metadata"]["namespace"], name)
+        if kind == POD:
+            self._require_account(document, name)
         if self.store.get(kind, document["metadata"].get("namespace", ""), name):
             raise errors.already_exists(kind, name)
         return lives.born(kind, document, now=self.now())
 
     def _settle_in(self, kind: Kind, document: Json, write: Write) -> Stored:
-        self._addresses.give(kind, document)
+        self._gifts.give(kind, document)
         self._require_sound(kind, document, None)
         if write.dry_run:
             return unsaved(kind, document)
@@ -152,8 +148,9 @@ class Api:
     def _commit(self, live: Stored, revised: Json, write: Write) -> Stored:
         if revised == live.document:
             return live
-        self._require_sound(live.kind, revised, live.document)
-        if lives.counts_as_new_generation(live.kind, live.document, revised):
+        # What may not change is a rule of the object itself: other doors let through no more than their own part.
+        self._require_sound(live.kind, revised, None if write.subresource else live.document)
+        if write.subresource != "status" and lives.counts_as_new_generation(live.kind, live.document, revised):
             revised["metadata"]["generation"] = live.document["metadata"].get("generation", 0) + 1
         if write.dry_run:
             return unsaved(live.kind, revised)
@@ -168,16 +165,28 @@ class Api:
             message = f"unable to create new content in namespace {namespace} because it is being terminated"
             raise errors.forbidden(kind, name, message, causes=[cause])
 
+    def _require_account(self, pod: Json, name: str) -> None:
+        namespace, account = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
+        if self.store.get(SERVICE_ACCOUNT, namespace, account) is None:
+            message = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
+            raise errors.forbidden(POD, name, message)
+
     def _require_same(self, live: Stored, metadata: Json) -> None:
         if metadata.get("resourceVersion") not in {None, "", str(live.version)}:
             raise errors.modified(live.kind, live.name)
         if metadata.get("uid") not in {None, "", live.uid}:
             sent, present = metadata["uid"], live.uid
-            message = f"Precondition failed: UID in precondition: {sent}, UID in object meta: {present}"
+            place = "/".join((live.kind.plural, *filter(None, live.key)))
+            message = (
+                f"StorageError: invalid object, Code: 4, Key: /registry/{place}"
+                f", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {sent}, "
+                f"UID in object meta: {present}"
+            )
             raise errors.conflict(live.kind, live.name, message)
 
     def _require_sound(self, kind: Kind, document: Json, live: Json | None) -> None:
-        found = checks.faults(kind, document, live)
+        with errors.shaped(kind):
+            found = checks.faults(kind, document, live)
         if found:
             raise errors.invalid(kind, document["metadata"].get("name", ""), found)
 
@@ -188,11 +197,13 @@ def unsaved(kind: Kind, document: Json) -> Stored:
 
 
 def patched(kind: Kind, live: Json, patch: Any, form: str) -> Json:
-    """Return what a patch makes of a document, which stays as it is.
+    """Return what a patch makes of a document, which stays as it is; ``form`` is the patch's media type.
 
     Raises:
-        ApiError: 422, when the operations of a JSON patch do not fit the document.
+        ApiError: 400 for a patch that is none, 422 for operations of a JSON patch that do not fit the document.
     """
+    if isinstance(patch, list) is not (form == JSON_PATCH):
+        raise errors.bad_request(f"error decoding patch: {type(patch).__name__} is not what {form} consists of")
     try:
         if form == STRATEGIC_PATCH:
             return merge.strategic_merge(live, patch, merge.schema_for(kind.api_version, kind.name))
@@ -202,5 +213,5 @@ def patched(kind: Kind, live: Json, patch: Any, form: str) -> Json:
     except merge.InvalidPatch as fault:
         raise ApiError(fault.status, fault.reason, str(fault)) from fault
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as fault:
-        raise errors.unprocessable(str(fault)) from fault
+        raise errors.unfitting_patch() from fault
     return result

@@ -17,6 +17,7 @@ from sandbox.cluster.api import APPLY_PATCH, Write
 from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
 
+_DOCUMENTS = ("application/json", "application/yaml")
 _PARTIAL = "as=PartialObjectMetadata"
 
 
@@ -63,33 +64,20 @@ class Call:
     def write(self) -> Write:
         """Return who writes and how; without a ``fieldManager`` the program's name stands for it."""
         manager = self.query.get("fieldManager") or self.agent.partition("/")[0]
-        return Write(
-            manager, self.target.subresource, dry_run=self.query.get("dryRun") == "All", force=self.flag("force")
-        )
+        return Write(manager, self.target.subresource, dry_run="dryRun" in self.query, force=self.flag("force"))
 
     def document(self) -> Json:
         """Return the object in the body, addressed as the path says.
 
         Raises:
-            ApiError: 400, when the body is no object of the kind and namespace in the path.
+            ApiError: 400, when the body is no object of the kind, name and namespace in the path; 415 for its format.
         """
-        document = self.decoded()
-        if not isinstance(document, dict) or not document.get("kind"):
-            raise errors.bad_request("Object 'Kind' is missing in the body")
-        self._require_kind(document)
-        metadata = document.setdefault("metadata", {})
-        if (
-            self.target.kind.namespaced
-            and metadata.setdefault("namespace", self.target.namespace) != self.target.namespace
-        ):
-            raise errors.bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request"
-            )
-        if self.target.name and metadata.setdefault("name", self.target.name) != self.target.name:
-            sent = (
-                f"the name of the object ({metadata['name']}) does not match the name on the URL ({self.target.name})"
-            )
-            raise errors.bad_request(sent)
+        if self.content_type not in {*_DOCUMENTS, APPLY_PATCH}:
+            raise errors.unsupported((*_DOCUMENTS, "application/vnd.kubernetes.protobuf"))
+        document: Json = self.decoded()
+        with errors.shaped(self.target.kind):
+            self._require_kind(document)
+            self.require_address(document.setdefault("metadata", {}))
         return document
 
     def decoded(self) -> Any:
@@ -105,17 +93,24 @@ class Call:
         except (ValueError, yaml.YAMLError) as fault:
             raise errors.bad_request(f"the body of the request cannot be decoded: {fault}") from fault
 
+    def require_address(self, metadata: Json) -> None:
+        """Give metadata the name and namespace of the path.
+
+        Raises:
+            ApiError: 400, when it has others.
+        """
+        target = self.target
+        if target.kind.namespaced and metadata.setdefault("namespace", target.namespace) != target.namespace:
+            raise errors.bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request"
+            )
+        if target.name and metadata.setdefault("name", target.name) != target.name:
+            message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
+            raise errors.bad_request(message)
+
     def _require_kind(self, document: Json) -> None:
         kind = self.target.kind
         wanted = ("Scale", "autoscaling/v1") if self.target.subresource == "scale" else (kind.name, kind.api_version)
-        if (document["kind"], document.get("apiVersion")) != wanted:
-            message = (
-                f"{document['kind']} in version {document.get('apiVersion')!r} cannot be handled as a {wanted[0]} "
-                f"of {wanted[1]}"
-            )
-            raise errors.bad_request(message)
-
-
-def is_apply(call: Call) -> bool:
-    """Say whether a PATCH is a server-side apply."""
-    return call.content_type == APPLY_PATCH
+        sent = (document.setdefault("kind", wanted[0]), document.setdefault("apiVersion", wanted[1]))
+        if sent != wanted:
+            raise errors.bad_request(f'{sent[0]} in version "{sent[1]}" cannot be handled as a {wanted[0]}')

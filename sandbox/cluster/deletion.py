@@ -51,10 +51,16 @@ def delete(api: Api, live: Stored, how: Deletion) -> tuple[Stored, bool]:
 
 
 def _require(live: Stored, how: Deletion) -> None:
-    for label, wanted, present in (("UID", how.uid, live.uid), ("ResourceVersion", how.version, str(live.version))):
+    for label, wanted, present, fate in (
+        ("UID", how.uid, live.uid, "deleted and then recreated"),
+        ("ResourceVersion", how.version, str(live.version), "modified"),
+    ):
         if wanted is not None and wanted != present:
-            message = f"Precondition failed: {label} in precondition: {wanted}, {label} in object meta: {present}"
-            raise errors.conflict(live.kind, live.name, message)
+            message = (
+                f"the {label} in the precondition ({wanted}) does not match the {label} in record ({present}). "
+                f"The object might have been {fate}"
+            )
+            raise errors.precondition(live.kind, live.name, message)
 
 
 def _marked(api: Api, live: Stored, how: Deletion) -> Json:

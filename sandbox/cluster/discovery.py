@@ -5,8 +5,8 @@ Here: the unaggregated discovery documents, which every client understands. Not 
 
 from __future__ import annotations
 
-from sandbox.cluster.kinds import ACCESS_REVIEW, Catalogue, Json, Kind
-from sandbox.cluster.routes import subresources
+from sandbox.cluster.kinds import Catalogue, Json, Kind
+from sandbox.cluster.routes import METHODS, subresources
 
 VERSION: Json = {
     "major": "1",
@@ -19,6 +19,7 @@ VERSION: Json = {
     "compiler": "",
     "platform": "simulated",
 }
+TEXT = "text/plain; charset=utf-8"
 HEALTH = ("/healthz", "/livez", "/readyz")
 _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 
@@ -26,16 +27,18 @@ _VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "updat
 def document(path: str, catalogue: Catalogue) -> Json | None:
     """Return the discovery document at a path, or None when the path is none of discovery's."""
     segments = path.strip("/").split("/")
+    if segments[0] not in {"version", "api", "apis"}:
+        return None
     versions = catalogue.versions()
     if segments == ["version"]:
         return VERSION
     if segments == ["api"]:
-        return {"kind": "APIVersions", "versions": versions[""]}
+        return {"kind": "APIVersions", "versions": versions[""], "serverAddressByClientCIDRs": []}
     if segments == ["apis"]:
         groups = [_group(group, found) for group, found in versions.items() if group]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
     group, *version = segments[1:] if segments[0] == "apis" else ["", *segments[1:]]
-    if not version and group in versions:
+    if group and not version and group in versions:
         return {"kind": "APIGroup", "apiVersion": "v1"} | _group(group, versions[group])
     if len(version) == 1 and version[0] in versions.get(group, []):
         return _resources(group, version[0], catalogue)
@@ -57,16 +60,19 @@ def _resources(group: str, version: str, catalogue: Catalogue) -> Json:
 def _entries(kind: Kind) -> list[Json]:
     common: Json = {"singularName": "", "namespaced": kind.namespaced, "kind": kind.name}
     whole = common | {"name": kind.plural, "singularName": kind.singular, "verbs": _VERBS}
-    if kind == ACCESS_REVIEW:
+    if not kind.stored:
         whole["verbs"] = ["create"]
+    if not kind.collection:
+        whole["verbs"] = [verb for verb in _VERBS if verb != "deletecollection"]
     whole |= {key: list(value) for key, value in (("shortNames", kind.short), ("categories", kind.categories)) if value}
-    parts = [common | {"name": f"{kind.plural}/{part}"} | _PARTS[part] for part in subresources(kind)]
+    parts = [
+        common
+        | {"name": f"{kind.plural}/{part}", "verbs": [_WORDS[method] for method in METHODS[part]]}
+        | _FACES.get(part, {})
+        for part in subresources(kind)
+    ]
     return [whole, *parts]
 
 
-_PARTS: dict[str, Json] = {
-    "status": {"verbs": ["get", "patch", "update"]},
-    "scale": {"kind": "Scale", "group": "autoscaling", "version": "v1", "verbs": ["get", "patch", "update"]},
-    "finalize": {"verbs": ["update"]},
-    "log": {"verbs": ["get"]},
-}
+_WORDS = {"GET": "get", "PATCH": "patch", "PUT": "update"}
+_FACES: dict[str, Json] = {"scale": {"kind": "Scale", "group": "autoscaling", "version": "v1"}}

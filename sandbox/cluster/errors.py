@@ -8,11 +8,14 @@ Clients branch on ``reason`` and ``details``, and people read ``message``, so bo
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.cluster.kinds import Json, Kind
+
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,24 @@ class Cause:
     @classmethod
     def invalid(cls, field: str, value: Any, message: str) -> Cause:
         """A value that breaks a rule."""
-        return cls("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: {message}", field)
+        return cls("FieldValueInvalid", f"Invalid value: {_compact(value)}: {message}", field)
 
     @classmethod
     def immutable(cls, field: str, value: Any) -> Cause:
         """A value that may not change once the object exists."""
-        return cls("FieldValueInvalid", f"Invalid value: {json.dumps(value)}: field is immutable", field)
+        return cls("FieldValueInvalid", f"Invalid value: {_compact(value)}: field is immutable", field)
+
+    @classmethod
+    def negative(cls, field: str, value: int) -> Cause:
+        """A number below zero where none makes sense."""
+        return cls.invalid(field, value, "must be greater than or equal to 0")
+
+    @classmethod
+    def unsupported(cls, field: str, value: Any, *supported: str) -> Cause:
+        """A value that is none of those there are."""
+        listed = ", ".join(f'"{each}"' for each in supported)
+        message = f"Unsupported value: {_compact(value)}: supported values: {listed}"
+        return cls("FieldValueNotSupported", message, field)
 
     @classmethod
     def required(cls, field: str, message: str) -> Cause:
@@ -108,6 +123,12 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     return ApiError(422, "Invalid", f'{kind.qualified} "{name}" is invalid: {joined}', details=details)
 
 
+def invalid_resource(kind: Kind, name: str, cause: Cause) -> ApiError:
+    """422: a rule of storing is broken; there the real server names the resource, not the kind."""
+    text = f'{kind.resource} "{name}" is invalid: {cause.field}: {cause.message}'
+    return ApiError(422, "Invalid", text, details=_about(kind, name, causes=[cause]))
+
+
 def forbidden(kind: Kind, name: str, message: str, *, causes: Sequence[Cause] = ()) -> ApiError:
     """403: an admission rule refuses."""
     text = f'{kind.resource} "{name}" is forbidden: {message}'
@@ -124,6 +145,12 @@ def expired(asked: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {asked} ({oldest})")
 
 
+def precondition(kind: Kind, name: str, message: str) -> ApiError:
+    """409: a precondition of a DELETE does not hold; here the real server names the kind, not the resource."""
+    text = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {message}'
+    return ApiError(409, "Conflict", text, details=_about(kind, name, by_kind=True))
+
+
 def unknown_path() -> ApiError:
     """404: the path names nothing that is served."""
     return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
@@ -134,6 +161,11 @@ def wrong_method() -> ApiError:
     return ApiError(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource", details={}
     )
+
+
+def unsupported_patch() -> ApiError:
+    """415: a PATCH in a format that is none."""
+    return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 
 def unsupported(accepted: Sequence[str]) -> ApiError:
@@ -147,19 +179,27 @@ def unauthorized() -> ApiError:
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def anonymous(method: str, path: str) -> ApiError:
+def anonymous(verb: str, path: str) -> ApiError:
     """403: no token, and the path is not for everyone."""
-    message = f'forbidden: User "system:anonymous" cannot {method} path "{path}"'
+    message = f'forbidden: User "system:anonymous" cannot {verb} path "{path}"'
     return ApiError(403, "Forbidden", message, details={})
 
 
-def unprocessable(message: str) -> ApiError:
-    """422: a patch that does not fit the object."""
-    return ApiError(422, "Invalid", message, details={})
+def unfitting_patch() -> ApiError:
+    """422: a JSON patch that does not fit the object; the real server does not say why either."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", details={})
 
 
-def invalid_options(options: str, cause: Cause) -> ApiError:
-    """422: options of a PATCH that contradict each other."""
-    details = {"group": "meta.k8s.io", "kind": options, "causes": [cause.document()]}
-    message = f'{options}.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
-    return ApiError(422, "Invalid", message, details=details)
+def invalid_options(options: str, *causes: Cause) -> ApiError:
+    """422: options of a request that are unknown or contradict each other."""
+    return invalid(Kind("meta.k8s.io", "v1", options, ""), "", causes)
+
+
+@contextmanager
+def shaped(kind: Kind) -> Iterator[None]:
+    """Refuse a document that cannot be read as one of its kind: text where a list belongs, and the like."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as fault:
+        message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {fault!r}'
+        raise bad_request(message) from fault

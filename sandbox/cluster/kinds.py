@@ -24,7 +24,9 @@ class Kind:
     status); empty when objects of the kind carry no generation. ``returned`` says that a DELETE answers with the object
     (``rest.Store.ReturnDeletedObject``) and not with a Status. ``orphans`` says that a DELETE without a policy leaves
     the dependents (batch/v1 Job, kept for compatibility by the real server). Kinds that are not ``stored`` are
-    questions: they can only be created, and the answer is all that comes of it.
+    questions: they can only be created, and the answer is all that comes of it. ``collection`` says that a DELETE may
+    name all objects at once, ``upserted`` that a PUT may create, ``unconditional`` that a PUT may come without the
+    resourceVersion that it replaces.
     """
 
     group: str
@@ -40,6 +42,9 @@ class Kind:
     orphans: bool = False
     categories: tuple[str, ...] = ()
     stored: bool = True
+    collection: bool = True
+    upserted: bool = False
+    unconditional: bool = True
 
     @property
     def api_version(self) -> str:
@@ -62,12 +67,14 @@ class Kind:
         return self.name.lower()
 
 
-NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False, short=("ns",), status=True)
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces", namespaced=False, short=("ns",), status=True, collection=False)
 NODE = Kind("", "v1", "Node", "nodes", namespaced=False, short=("no",), status=True)
 POD = Kind("", "v1", "Pod", "pods", short=("po",), status=True, counted=SPEC, returned=True, categories=("all",))
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps", short=("cm",))
 SECRET = Kind("", "v1", "Secret", "secrets")
-SERVICE = Kind("", "v1", "Service", "services", short=("svc",), status=True, returned=True, categories=("all",))
+SERVICE = Kind(
+    "", "v1", "Service", "services", short=("svc",), status=True, returned=True, upserted=True, categories=("all",)
+)
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount", "serviceaccounts", short=("sa",), returned=True)
 CLAIM = Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", short=("pvc",), status=True, returned=True)
 VOLUME = Kind(
@@ -87,13 +94,15 @@ STATEFUL_SET = Kind(
 )  # fmt: skip
 REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 JOB = Kind("batch", "v1", "Job", "jobs", status=True, counted=SPEC, orphans=True, categories=("all",))
+EVENT = Kind("", "v1", "Event", "events", short=("ev",), upserted=True)
+CLASS = Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False, short=("sc",), returned=True)
 DEFINITION = Kind(
     "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False,
     short=("crd", "crds"), status=True, counted=SPEC, categories=("api-extensions",),
 )  # fmt: skip
-ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
+ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", upserted=True)
 CLUSTER_ROLE_BINDING = Kind(
-    "rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False
+    "rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", namespaced=False, upserted=True
 )
 ACCESS_REVIEW = Kind(
     "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False, stored=False
@@ -109,10 +118,9 @@ BUILT_IN: tuple[Kind, ...] = (
     SERVICE_ACCOUNT,
     CLAIM,
     VOLUME,
-    Kind("", "v1", "Endpoints", "endpoints", short=("ep",)),
-    Kind("", "v1", "Event", "events", short=("ev",)),
+    EVENT,
     Kind("", "v1", "ResourceQuota", "resourcequotas", short=("quota",), status=True, returned=True),
-    Kind("", "v1", "LimitRange", "limitranges", short=("limits",)),
+    Kind("", "v1", "LimitRange", "limitranges", short=("limits",), upserted=True),
     DEPLOYMENT,
     REPLICA_SET,
     STATEFUL_SET,
@@ -122,12 +130,13 @@ BUILT_IN: tuple[Kind, ...] = (
     Kind("batch", "v1", "CronJob", "cronjobs", short=("cj",), status=True, counted=SPEC, categories=("all",)),
     Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", short=("netpol",), counted=SPEC),
     Kind("networking.k8s.io", "v1", "Ingress", "ingresses", short=("ing",), status=True, counted=SPEC),
-    Kind("rbac.authorization.k8s.io", "v1", "Role", "roles"),
+    Kind("rbac.authorization.k8s.io", "v1", "Role", "roles", upserted=True),
     ROLE_BINDING,
-    Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", namespaced=False),
+    Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", namespaced=False, upserted=True),
     CLUSTER_ROLE_BINDING,
-    Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", short=("pdb",), status=True, counted=SPEC),
-    Kind("coordination.k8s.io", "v1", "Lease", "leases"),
+    Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", short=("pdb",), status=True, counted=SPEC,
+         unconditional=False),
+    Kind("coordination.k8s.io", "v1", "Lease", "leases", upserted=True, unconditional=False),
     Kind(
         "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", short=("hpa",), status=True,
         categories=("all",),
@@ -136,7 +145,7 @@ BUILT_IN: tuple[Kind, ...] = (
         "scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", namespaced=False, short=("pc",),
         counted=("*",),
     ),
-    Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", namespaced=False, short=("sc",), returned=True),
+    CLASS,
     DEFINITION,
     ACCESS_REVIEW,
 )  # fmt: skip

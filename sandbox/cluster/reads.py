@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import json
 
-from sandbox.cluster import errors
+from sandbox.cluster import asks, errors
 from sandbox.cluster.api import Api
+from sandbox.cluster.asks import Ask
 from sandbox.cluster.calls import Answer, Call
 from sandbox.cluster.kinds import BUILT_IN, Json, Kind
-from sandbox.cluster.selectors import predicate
+from sandbox.cluster.routes import Target
 from sandbox.cluster.store import Stored, encoded
 
 _META = "meta.k8s.io/v1"
@@ -34,40 +35,48 @@ def get(api: Api, call: Call) -> Answer:
     return Answer(200, shown(stored, metadata_only=call.metadata_only))
 
 
-def select(api: Api, call: Call) -> list[Stored]:
-    """Return the present objects that a call's path and selectors name."""
-    return _matching(api.store.of(call.target.kind, call.target.namespace), call)
+def select(api: Api, target: Target, ask: Ask) -> list[Stored]:
+    """Return the present objects that a path and selectors name."""
+    return _matching(api.store.of(target.kind, target.namespace), ask)
 
 
-def _matching(objects: list[Stored], call: Call) -> list[Stored]:
-    lets_through = predicate(
-        call.target.kind, labels=call.query.get("labelSelector", ""), fields=call.query.get("fieldSelector", "")
-    )
-    if lets_through is None:
+def _matching(objects: list[Stored], ask: Ask) -> list[Stored]:
+    if ask.lets_through is None:
         return objects
-    return [stored for stored in objects if lets_through(stored.document)]
+    return [stored for stored in objects if ask.lets_through(stored.document)]
 
 
 def listing(api: Api, call: Call) -> Answer:
-    """Answer a list, or one page of it."""
-    version, objects = _as_asked(api, call)
-    limit = int(call.query.get("limit") or 0)
+    """Answer a list, or one page of it.
+
+    Raises:
+        ApiError: 400 and 422 for the options, 410 for a moment no longer kept, 504 for one not yet reached.
+    """
+    ask = asks.read(call.target.kind, call.query, watching=False)
+    version, objects = _as_asked(api, call.target, ask)
     metadata: Json = {"resourceVersion": str(version)}
-    if 0 < limit < len(objects):
-        metadata["continue"] = _token(version, objects[limit - 1])
-        if not call.query.get("labelSelector") and not call.query.get("fieldSelector"):
-            metadata["remainingItemCount"] = len(objects) - limit
-        objects = objects[:limit]
-    return Answer(200, _list_body(call.target.kind, objects, metadata, metadata_only=call.metadata_only))
+    if 0 < ask.limit < len(objects):
+        metadata["continue"] = _token(version, objects[ask.limit - 1])
+        if not ask.selective:
+            metadata["remainingItemCount"] = len(objects) - ask.limit
+        objects = objects[: ask.limit]
+    return Answer(200, list_body(call.target.kind, objects, metadata, metadata_only=call.metadata_only))
 
 
-def _as_asked(api: Api, call: Call) -> tuple[int, list[Stored]]:
-    if token := call.query.get("continue"):
-        version, after = _continued(token)
-        past = api.store.at(call.target.kind, version)
-        rest = [stored for stored in past if stored.key > after and call.target.namespace in {"", stored.namespace}]
-        return version, _matching(rest, call)
-    return api.store.version, select(api, call)
+def _as_asked(api: Api, target: Target, ask: Ask) -> tuple[int, list[Stored]]:
+    if ask.token:
+        version, after = _continued(ask.token)
+        return version, [stored for stored in _past(api, target, ask, version) if stored.key > after]
+    if ask.version is not None and ask.version > api.store.version:
+        raise asks.too_large(ask.version, api.store.version)
+    if ask.version is not None and ask.exact:
+        return ask.version, _past(api, target, ask, ask.version)
+    return api.store.version, select(api, target, ask)
+
+
+def _past(api: Api, target: Target, ask: Ask, version: int) -> list[Stored]:
+    objects = api.store.at(target.kind, version)
+    return _matching([stored for stored in objects if target.namespace in {"", stored.namespace}], ask)
 
 
 def _token(version: int, last: Stored) -> str:
@@ -77,13 +86,14 @@ def _token(version: int, last: Stored) -> str:
 def _continued(token: str) -> tuple[int, tuple[str, str]]:
     try:
         version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except ValueError as fault:
-        raise errors.bad_request(f"continue key is not valid: {fault}") from fault
+    except (TypeError, ValueError) as fault:
+        raise errors.bad_request(f"invalid continue token: continue key is not valid: {fault}") from fault
     return version, (namespace, name)
 
 
-def _list_body(kind: Kind, objects: list[Stored], metadata: Json, *, metadata_only: bool) -> bytes:
-    name, version = (f"{kind.name}List", kind.api_version)
+def list_body(kind: Kind, objects: list[Stored], metadata: Json, *, metadata_only: bool = False) -> bytes:
+    """Return objects as the list that is answered, whole or without their content."""
+    name, version = f"{kind.name}List", kind.api_version
     if metadata_only:
         name, version = "PartialObjectMetadataList", _META
         items = [shown(stored, metadata_only=True) for stored in objects]

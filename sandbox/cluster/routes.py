@@ -12,11 +12,21 @@ from sandbox.cluster.errors import unknown_path
 from sandbox.cluster.kinds import NAMESPACE, POD, Catalogue, Kind
 
 _OWN_SUBRESOURCES = {NAMESPACE: ("finalize",), POD: ("log",)}
+METHODS = {
+    "status": ("GET", "PATCH", "PUT"),
+    "scale": ("GET", "PATCH", "PUT"),
+    "finalize": ("PUT",),
+    "log": ("GET",),
+}
 _PATH = re.compile(
     r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
     r"(?:/namespaces/(?P<namespace>[^/]+)(?=/(?!(?:status|finalize)/?$)))?"
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?/?$"
 )
+
+
+class UnknownGroupError(Exception):
+    """A path below which nothing is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +49,14 @@ def parse(path: str, catalogue: Catalogue) -> Target:
     """Return what a path under /api or /apis names.
 
     Raises:
-        ApiError: 404, when it names nothing that is served.
+        UnknownGroupError: when no such group is served: the real server's mux answers that, in plain text.
+        ApiError: 404, when the group has no such resource.
     """
     found = _PATH.match(path)
-    kind = found and catalogue.find(found["group"] or "", found["version"], found["plural"])
-    if not found or not kind:
+    if not found or found["version"] not in catalogue.versions().get(found["group"] or "", []):
+        raise UnknownGroupError
+    kind = catalogue.find(found["group"] or "", found["version"], found["plural"])
+    if not kind:
         raise unknown_path()
     target = Target(kind, found["namespace"] or "", found["name"] or "", found["subresource"] or "")
     if target.subresource and target.subresource not in subresources(kind):

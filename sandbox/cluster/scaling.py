@@ -5,9 +5,11 @@ Here: the translation both ways. Not here: what replicas cause.
 
 from __future__ import annotations
 
-from sandbox.cluster.kinds import Json
+from sandbox.cluster.errors import Cause, invalid
+from sandbox.cluster.kinds import Json, Kind
 from sandbox.cluster.store import Stored
 
+SCALE = Kind("autoscaling", "v1", "Scale", "scales")
 _KEPT = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
 
 
@@ -19,7 +21,7 @@ def scale_of(stored: Stored) -> Json:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {key: document["metadata"][key] for key in _KEPT if key in document["metadata"]},
-        "spec": {"replicas": document["spec"]["replicas"]},
+        "spec": {name: count for name, count in document["spec"].items() if name == "replicas" and count},
         "status": {
             "replicas": document.get("status", {}).get("replicas", 0),
             "selector": ",".join(f"{key}={value}" for key, value in sorted(labels.items())),
@@ -28,12 +30,18 @@ def scale_of(stored: Stored) -> Json:
 
 
 def scaled(stored: Stored, scale: Json) -> Json:
-    """Return the workload that has the replicas of ``scale``."""
+    """Return the workload that has the replicas of ``scale``.
+
+    Raises:
+        ApiError: 422, when there are fewer than none.
+    """
     document = stored.document
     metadata = document["metadata"] | {
         key: scale["metadata"][key] for key in ("resourceVersion",) if key in scale["metadata"]
     }
     replicas = scale.get("spec", {}).get("replicas", 0)
+    if replicas < 0:
+        raise invalid(SCALE, stored.name, [Cause.negative("spec.replicas", replicas)])
     return document | {"metadata": metadata, "spec": document["spec"] | {"replicas": replicas}}
 
 

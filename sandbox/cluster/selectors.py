@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.cluster.errors import ApiError, bad_request
-from sandbox.cluster.kinds import POD, Json, Kind
+from sandbox.cluster.errors import bad_request
+from sandbox.cluster.kinds import EVENT, NAMESPACE, POD, SECRET, Json, Kind
 
 Predicate = Callable[[Json], bool]
 
@@ -21,9 +21,12 @@ _EQUALITY = re.compile(r"^(?P<key>[^\s=!]+)\s*(?P<operator>==|=|!=)\s*(?P<value>
 _PRESENCE = re.compile(r"^(?P<absent>!?)\s*(?P<key>[A-Za-z0-9][-A-Za-z0-9_./]*)$")
 _COMMA_OUTSIDE_PARENTHESES = re.compile(r",(?![^(]*\))")
 
-_EVERY_KIND = {"metadata.name": ("metadata", "name"), "metadata.namespace": ("metadata", "namespace")}
+_EVERY_KIND = ("metadata.name", "metadata.namespace")
 _OF_KIND = {
-    POD: {"status.phase": ("status", "phase"), "spec.nodeName": ("spec", "nodeName")},
+    POD: ("status.phase", "spec.nodeName", "spec.serviceAccountName", "spec.restartPolicy"),
+    NAMESPACE: ("status.phase",),
+    SECRET: ("type",),
+    EVENT: (*(f"involvedObject.{name}" for name in ("kind", "namespace", "name", "uid")), "reason", "type"),
 }
 
 
@@ -54,8 +57,8 @@ def parse_labels(text: str) -> tuple[Requirement, ...]:
     Raises:
         ApiError: 400, naming the part that is not understood.
     """
-    parts = [part.strip() for part in _COMMA_OUTSIDE_PARENTHESES.split(text)]
-    return tuple(_requirement(part) for part in parts if part)
+    parts = _COMMA_OUTSIDE_PARENTHESES.split(text) if text.strip() else []
+    return tuple(_requirement(part.strip()) for part in parts)
 
 
 def _requirement(part: str) -> Requirement:
@@ -106,19 +109,18 @@ def predicate(kind: Kind, *, labels: str, fields: str) -> Predicate | None:
     return lets_through
 
 
-def _field(kind: Kind, part: str) -> tuple[tuple[str, str], str, bool]:
+def _field(kind: Kind, part: str) -> tuple[list[str], str, bool]:
     found = _EQUALITY.match(part.strip())
     if not found:
         raise bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
-    path = (_EVERY_KIND | _OF_KIND.get(kind, {})).get(found["key"])
-    if path is None:
-        raise _unselectable(found["key"])
-    return path, found["value"], found["operator"] != "!="
+    if found["key"] not in (*_EVERY_KIND, *_OF_KIND.get(kind, ())):
+        known = ", ".join(f'"{label}"' for label in _EVERY_KIND)
+        raise bad_request(f'"{found["key"]}" is not a known field selector: only {known}')
+    return found["key"].split("."), found["value"], found["operator"] != "!="
 
 
-def _unselectable(label: str) -> ApiError:
-    return bad_request(f"field label not supported: {label}")
-
-
-def _value(document: Json, path: tuple[str, str]) -> Any:
-    return document.get(path[0], {}).get(path[1], "")
+def _value(document: Json, path: list[str]) -> Any:
+    *parents, last = path
+    for parent in parents:
+        document = document.get(parent, {})
+    return document.get(last, "")

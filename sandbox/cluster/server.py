@@ -73,6 +73,8 @@ class Server:
             return self._finish(seen, verbs.answer(self._api, call))
         except errors.ApiError as refusal:
             return self._finish(seen, Answer(refusal.code, encoded(refusal.status())))
+        except routes.UnknownGroupError:
+            return self._finish(seen, Answer(404, b"404 page not found\n", discovery.TEXT))
 
     def _admit(self, request: web.Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -83,7 +85,8 @@ class Server:
 
     def _finish(self, seen: audit.Request, answer: Answer) -> web.Response:
         self._audit(seen, answer.code)
-        return web.Response(status=answer.code, body=answer.body, content_type=answer.content_type)
+        headers = {"Content-Type": answer.content_type}
+        return web.Response(status=answer.code, body=answer.body, headers=headers)
 
     def _audit(self, seen: audit.Request, code: int) -> None:
         self._log.write(audit.record(seen, finished=micro_stamp(self._api.pace.now()), code=code))
@@ -96,7 +99,8 @@ class Server:
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             await response.prepare(request)
             async for chunk in watch.chunks():
-                await response.write(chunk)
+                if chunk:
+                    await response.write(chunk)
             await response.write_eof()
             return response
         finally:
@@ -107,7 +111,7 @@ class Server:
 
 def _plain(document: dict[str, Any] | None) -> Answer:
     if document is None:
-        return Answer(200, b"ok", "text/plain")
+        return Answer(200, b"ok", discovery.TEXT)
     return Answer(200, encoded(document))
 
 

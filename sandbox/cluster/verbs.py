@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.cluster import errors, logs, reads, scaling
+from sandbox.cluster import asks, errors, logs, reads, scaling
 from sandbox.cluster.api import APPLY_PATCH, PATCHES, Api, patched
 from sandbox.cluster.calls import Answer, Call
 from sandbox.cluster.deletion import Deletion, delete
 from sandbox.cluster.kinds import Json
+from sandbox.cluster.routes import METHODS
 from sandbox.cluster.store import Stored, encoded
 
 
@@ -21,9 +22,16 @@ def answer(api: Api, call: Call) -> Answer:
     Raises:
         ApiError: the refusal to answer with.
     """
-    operation = _OPERATIONS.get((call.method, bool(call.target.name)))
-    if operation is None or not (call.target.kind.stored or call.method == "POST"):
+    target = call.target
+    operation = _OPERATIONS.get((call.method, bool(target.name)))
+    if operation is None or not (target.kind.stored or call.method == "POST"):
         raise errors.wrong_method()
+    if target.subresource and call.method not in METHODS[target.subresource]:
+        raise errors.wrong_method()
+    if call.query.get("dryRun", "All") != "All":
+        raise errors.invalid_options(
+            _OPTIONS[call.method], errors.Cause.unsupported("dryRun", [call.query["dryRun"]], "All")
+        )
     return operation(api, call)
 
 
@@ -47,30 +55,34 @@ def _post(api: Api, call: Call) -> Answer:
 
 
 def _put(api: Api, call: Call) -> Answer:
-    document, live = call.document(), _live(api, call)
-    if call.target.subresource == "scale":
+    document, target = call.document(), call.target
+    if target.kind.upserted and api.store.get(target.kind, target.namespace, target.name) is None:
+        return _shown(call, api.create(target.kind, document, call.write()), code=201)
+    live = _live(api, call)
+    if target.subresource == "scale":
         document = scaling.scaled(live, document)
+    elif not target.kind.unconditional and "resourceVersion" not in document["metadata"]:
+        cause = errors.Cause.invalid("metadata.resourceVersion", 0, "must be specified for an update")
+        raise errors.invalid_resource(target.kind, target.name, cause)
     return _shown(call, api.replace(live, document, call.write()))
 
 
 def _patch(api: Api, call: Call) -> Answer:
     if call.content_type not in PATCHES:
-        raise errors.unsupported(PATCHES)
+        raise errors.unsupported_patch()
     if call.content_type == APPLY_PATCH:
         return _apply(api, call)
     if "force" in call.query:
         raise errors.invalid_options(
             "PatchOptions", errors.Cause.forbidden("force", "may not be specified for non-apply patch")
         )
-    live, patch = _live(api, call), call.decoded()
+    live, patch, form = _live(api, call), call.decoded(), call.content_type
     if call.target.subresource == "scale":
-        target = call.target.kind
-        return _shown(
-            call,
-            api.replace(live, scaling.scaled(live, patched(target, scaling.scale_of(live), patch, call.content_type)),
-                        call.write()),
-        )  # fmt: skip
-    return _shown(call, api.patch(live, patch, call.content_type, call.write()))
+        document = scaling.scaled(live, patched(live.kind, scaling.scale_of(live), patch, form))
+    else:
+        document = patched(live.kind, live.document, patch, form)
+        call.require_address(document["metadata"])
+    return _shown(call, api.replace(live, document, call.write()))
 
 
 def _apply(api: Api, call: Call) -> Answer:
@@ -78,11 +90,12 @@ def _apply(api: Api, call: Call) -> Answer:
         raise errors.invalid_options(
             "PatchOptions", errors.Cause.required("fieldManager", "is required for apply patch")
         )
-    target, applied = call.target, call.document()
+    target = call.target
     live = api.store.get(target.kind, target.namespace, target.name)
+    if live is None and target.subresource:
+        raise errors.not_found(target.kind, target.name)
+    applied = call.document()
     if live is None:
-        if target.subresource:
-            raise errors.not_found(target.kind, target.name)
         return _shown(call, api.apply_new(target.kind, applied, call.write()), code=201)
     if target.subresource == "scale":
         applied = scaling.intent(live, applied)
@@ -93,30 +106,34 @@ def _delete(api: Api, call: Call) -> Answer:
     live = _live(api, call)
     how = deletion(call)
     last, gone = delete(api, live, how)
-    code = 202 if not gone and how.policy == "Foreground" else 200
     if gone and not live.kind.returned:
-        return Answer(code, encoded(_success(last)))
-    return _shown(call, last, code=code)
+        return Answer(200, encoded(_success(last)))
+    return _shown(call, last)
 
 
 def _delete_collection(api: Api, call: Call) -> Answer:
-    how = deletion(call)
-    for stored in reads.select(api, call):
+    if not call.target.kind.collection:
+        raise errors.wrong_method()
+    how, going = deletion(call), reads.select(api, call.target, asks.read(call.target.kind, call.query, watching=False))
+    for stored in going:
         delete(api, stored, how)
-    listed = {"kind": f"{call.target.kind.name}List", "apiVersion": call.target.kind.api_version}
-    return Answer(200, encoded(listed | {"metadata": {"resourceVersion": str(api.store.version)}, "items": []}))
+    return Answer(200, reads.list_body(call.target.kind, going, {"resourceVersion": str(api.store.version)}))
 
 
 def deletion(call: Call) -> Deletion:
     """Return how to delete, as the body's DeleteOptions or the query say."""
     options: Json = (call.decoded() if call.body else None) or {}
     preconditions = options.get("preconditions") or {}
+    policy = options.get("propagationPolicy") or call.query.get("propagationPolicy")
+    if policy not in {None, *_POLICIES}:
+        cause = errors.Cause.unsupported("propagationPolicy", policy, *_POLICIES, "nil")
+        raise errors.invalid_options("DeleteOptions", cause)
     grace: Any = options.get("gracePeriodSeconds", call.query.get("gracePeriodSeconds"))
     dry_run = options.get("dryRun") == ["All"] or call.query.get("dryRun") == "All"
     return Deletion(
         uid=preconditions.get("uid"),
         version=preconditions.get("resourceVersion"),
-        policy=options.get("propagationPolicy") or call.query.get("propagationPolicy"),
+        policy=policy,
         grace_seconds=None if grace is None else int(grace),
         dry_run=dry_run,
     )
@@ -139,6 +156,8 @@ def _shown(call: Call, stored: Stored, *, code: int = 200) -> Answer:
     return Answer(code, reads.shown(stored, metadata_only=call.metadata_only))
 
 
+_POLICIES = ("Foreground", "Background", "Orphan")
+_OPTIONS = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
 _OPERATIONS = {
     ("GET", True): _get,
     ("GET", False): reads.listing,

@@ -7,18 +7,20 @@ no longer kept gets one ERROR event with a Status 410, as the real server does o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from sandbox.cluster import asks
 from sandbox.cluster.api import Api
 from sandbox.cluster.calls import Call
 from sandbox.cluster.errors import ApiError
+from sandbox.cluster.kinds import Json
 from sandbox.cluster.reads import select, shown
-from sandbox.cluster.selectors import Predicate, predicate
 from sandbox.cluster.store import Change, Stored, encoded, held_by
 
 _LONGEST_SECONDS = 3600
-_INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
+_LAST_BOOKMARK_SECONDS = 2.0
+_INITIAL_EVENTS_END: Json = {"annotations": {"k8s.io/initial-events-end": "true"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,77 +53,79 @@ class Feed:
 
 
 class Watch:
-    """One watcher's view of a kind."""
+    """One watcher's view of a kind. What it begins with is taken at once, so that no change falls between.
+
+    Raises:
+        ApiError: 400 and 422, for options that are not understood.
+    """
 
     def __init__(self, api: Api, call: Call, feed: Feed, *, bookmark_seconds: float) -> None:
         self._api = api
-        self._call = call
+        self._target = call.target
+        self._metadata_only = call.metadata_only
         self._feed = feed
-        self._lets_through: Predicate | None = predicate(
-            call.target.kind, labels=call.query.get("labelSelector", ""), fields=call.query.get("fieldSelector", "")
-        )
-        self._bookmarks = call.flag("allowWatchBookmarks")
+        self._ask = asks.read(call.target.kind, call.query, watching=True)
         self._bookmark_seconds = bookmark_seconds
-        self._first = b"".join(self._beginning())
+        self._first = self._beginning()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield encoded events until the watch's time is over, the history is lost or the cluster stops."""
-        if self._first:
-            yield self._first
+        yield b"".join(self._first)
         clock = asyncio.get_running_loop().time
-        end = clock() + float(self._call.query.get("timeoutSeconds") or _LONGEST_SECONDS)
+        end = clock() + (self._ask.timeout_seconds or _LONGEST_SECONDS)
         while clock() < end:
-            try:
-                async with asyncio.timeout_at(min(end, clock() + self._bookmark_seconds)):
-                    taken = await self._feed.take()
-            except TimeoutError:
-                if self._bookmarks:
-                    yield self._bookmark()
-                continue
+            # The real server sends a bookmark now and then, and one shortly before the end.
+            due = min(clock() + self._bookmark_seconds, end - _LAST_BOOKMARK_SECONDS)
+            taken = await self._take(until=due if due > clock() else end)
             changes = [change for change in taken if isinstance(change, Change)]
-            if events := b"".join(self._event(change) for change in changes):
-                yield events
+            yield b"".join(self._event(change) for change in changes)
             if len(changes) < len(taken):
                 return
+            if not taken and self._ask.bookmarks and clock() < end:
+                yield self._bookmark({})
+
+    async def _take(self, until: float) -> Sequence[Change | Stopped]:
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._feed.take()
+        except TimeoutError:
+            return ()
 
     def _beginning(self) -> list[bytes]:
-        asked = self._call.query.get("resourceVersion", "")
-        initial = self._call.query.get("sendInitialEvents")
-        if initial == "true" or (initial is None and asked in {"", "0"}):
-            events = [self._encoded("ADDED", stored) for stored in select(self._api, self._call)]
-            return [*events, self._bookmark(_INITIAL_EVENTS_END)] if initial else events
+        if self._ask.initial:
+            events = [self._encoded("ADDED", stored) for stored in select(self._api, self._target, self._ask)]
+            return (
+                [*events, self._bookmark(_INITIAL_EVENTS_END)] if self._ask.marked and self._ask.bookmarks else events
+            )
         try:
-            past = self._api.store.since(self._call.target.kind, int(asked))
+            past = self._api.store.since(self._target.kind, self._ask.version or self._api.store.version)
         except ApiError as lost:
             self._feed.stop()
             return [_line("ERROR", encoded(lost.status()))]
         return [self._event(change) for change in past]
 
     def _event(self, change: Change) -> bytes:
-        target, after = self._call.target, change.after
-        if after.kind != target.kind or target.namespace not in {"", after.namespace}:
+        after = change.after
+        if after.kind != self._target.kind or self._target.namespace not in {"", after.namespace}:
             return b""
         seen, seeing = self._sees(change.before), self._sees(None if change.gone else after)
         if seeing:
             return self._encoded("MODIFIED" if seen else "ADDED", after)
         if seen:
-            last = after if change.gone else _as_of(change)
-            return self._encoded("DELETED", last)
+            return self._encoded("DELETED", after if change.gone else _as_of(change))
         return b""
 
     def _sees(self, stored: Stored | None) -> bool:
-        return stored is not None and (self._lets_through is None or self._lets_through(stored.document))
+        lets_through = self._ask.lets_through
+        return stored is not None and (lets_through is None or lets_through(stored.document))
 
     def _encoded(self, event: str, stored: Stored) -> bytes:
-        return _line(event, shown(stored, metadata_only=self._call.metadata_only))
+        return _line(event, shown(stored, metadata_only=self._metadata_only))
 
-    def _bookmark(self, annotations: dict[str, str] | None = None) -> bytes:
-        kind = self._call.target.kind
-        metadata = {"resourceVersion": str(self._api.store.version)} | (
-            {"annotations": annotations} if annotations else {}
-        )
-        mark = held_by(kind, {"metadata": metadata | {"name": ""}}, self._api.store.version)
-        return self._encoded("BOOKMARK", mark)
+    def _bookmark(self, metadata: Json) -> bytes:
+        version = self._api.store.version
+        document = {"metadata": metadata | {"resourceVersion": str(version)}}
+        return self._encoded("BOOKMARK", Stored(self._target.kind, "", "", version, document, encoded(document)))
 
 
 def _as_of(change: Change) -> Stored:

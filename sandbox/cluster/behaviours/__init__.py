@@ -1,27 +1,28 @@
 """The cluster's own programs: controllers, kubelet, garbage collector, each woken by changes of the store.
 
-Here: the loop that runs them and the objects a cluster is born with. Not here: what each of them decides. They share one
-queue, so that they settle within one run of it, in the order in which things happened.
+Here: the loop that runs them and the objects a cluster is born with. Not here: what each of them decides. They share
+one queue, so that they settle within one run of it, in the order in which things happened.
 """
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 
 from sandbox.cluster.api import Api, Write
-from sandbox.cluster.behaviours.agenda import Agenda, attempt
+from sandbox.cluster.behaviours.agenda import Agenda
 from sandbox.cluster.behaviours.deployments import Deployments
 from sandbox.cluster.behaviours.desk import Behaviour, Desk
 from sandbox.cluster.behaviours.family import Family
 from sandbox.cluster.behaviours.garbage import Garbage
 from sandbox.cluster.behaviours.jobs import Jobs
-from sandbox.cluster.behaviours.kubelet import Kubelet
+from sandbox.cluster.behaviours.kubelet import NODE_NAME, Kubelet
 from sandbox.cluster.behaviours.namespaces import Namespaces
 from sandbox.cluster.behaviours.replicasets import ReplicaSets
 from sandbox.cluster.behaviours.statefulsets import StatefulSets
-from sandbox.cluster.behaviours.volumes import Volumes
-from sandbox.cluster.kinds import NAMESPACE, NODE
+from sandbox.cluster.behaviours.volumes import PROVISIONER, STORAGE_CLASS, Volumes
+from sandbox.cluster.kinds import CLASS, NAMESPACE, NODE
 from sandbox.cluster.store import Change, Stored
 
 _BORN_WITH = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -74,8 +75,11 @@ class Behaviours:
         write = Write("kube-apiserver")
         for name in _BORN_WITH:
             self._api.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, write)
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "simulated-0"}}
+        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}}
         self._api.create(NODE, node, Write("kubelet"))
+        metadata = {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
+        content = {"metadata": metadata, "provisioner": PROVISIONER, "allowVolumeExpansion": True}
+        self._api.create(CLASS, {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"} | content, write)
 
     def _notice(self, change: Change) -> None:
         for behaviour in self._behaviours:
@@ -85,5 +89,5 @@ class Behaviours:
     async def _work(self) -> None:
         while True:
             behaviour, concerned = await self._queue.get()
-            attempt(lambda: behaviour.settle(concerned))  # noqa: B023 - called before the next turn
+            self._agenda.attempt(partial(behaviour.settle, concerned))
             await self._api.pace.give_way()

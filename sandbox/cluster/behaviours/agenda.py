@@ -15,15 +15,8 @@ from itertools import count
 from sandbox.cluster.errors import ApiError
 from sandbox.cluster.pace import Pace
 
+_RETRY_SECONDS = 0.2
 Action = Callable[[], None]
-
-
-def attempt(action: Action) -> None:
-    """Do something that the API may refuse: whatever makes it possible again will wake the behaviour anew."""
-    try:
-        action()
-    except ApiError:
-        return
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,10 +35,17 @@ class Agenda:
         self._numbers = count()
         self._changed = asyncio.Event()
 
+    def attempt(self, action: Action) -> None:
+        """Do something that the API may refuse, and try again for as long as it does."""
+        try:
+            action()
+        except ApiError:
+            self.later(_RETRY_SECONDS, action)
+
     def later(self, seconds: float, action: Action) -> None:
         """Do ``action`` after ``seconds``, at once for zero."""
         if seconds <= 0:
-            attempt(action)
+            self.attempt(action)
             return
         due = self._pace.now() + timedelta(seconds=seconds)
         heapq.heappush(self._entries, _Entry(due, next(self._numbers), action))
@@ -57,6 +57,6 @@ class Agenda:
             self._changed.clear()
             now = self._pace.now()
             while self._entries and self._entries[0].due <= now:
-                attempt(heapq.heappop(self._entries).action)
+                self.attempt(heapq.heappop(self._entries).action)
             left = (self._entries[0].due - now).total_seconds() if self._entries else None
             await self._pace.wait(self._changed, left)

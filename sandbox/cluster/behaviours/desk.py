@@ -58,11 +58,11 @@ class Desk:
         head = {"apiVersion": kind.api_version, "kind": kind.name}
         return self.api.create(kind, head | document, Write(CONTROLLERS))
 
-    def change(self, stored: Stored, content: Json, *, manager: str = CONTROLLERS) -> Stored:
+    def change(self, stored: Stored, content: Json) -> Stored:
         """Replace some of an object's top-level parts; nothing is written when they are as they should be."""
         document = {key: value for key, value in stored.document.items() if key != "metadata"}
         metadata = stored.document["metadata"] | content.get("metadata", {})
-        return self.api.replace(stored, document | content | {"metadata": metadata}, Write(manager))
+        return self.api.replace(stored, document | content | {"metadata": metadata}, Write(CONTROLLERS))
 
     def report(
         self, stored: Stored, status: Json, *, manager: str = CONTROLLERS, annotations: Json | None = None
@@ -73,6 +73,11 @@ class Desk:
             metadata = metadata | {"annotations": metadata.get("annotations", {}) | annotations}
         document = stored.document | {"status": status, "metadata": metadata}
         return self.api.replace(stored, document, Write(manager, subresource="status"))
+
+    def bind(self, pod: Stored, node: str) -> Stored:
+        """Give a pod its node."""
+        document = pod.document | {"spec": pod.document["spec"] | {"nodeName": node}}
+        return self.api.replace(pod, document, Write("kube-scheduler", subresource="binding"))
 
     def delete(self, stored: Stored, *, policy: str = "Background", grace_seconds: int | None = None) -> None:
         """Delete this very object."""

@@ -16,7 +16,7 @@ from sandbox.cluster.behaviours.podlife import simulated
 from sandbox.cluster.kinds import POD
 from sandbox.cluster.store import Change, Stored
 
-_NODE = "simulated-0"
+NODE_NAME = "simulated-0"
 
 
 class Kubelet:
@@ -72,5 +72,5 @@ class Kubelet:
             self._desk.report(pod, podlife.finished(pod.document, now), manager="kubelet")
 
     def _bind(self, pod: Stored, now: str) -> None:
-        bound = self._desk.change(pod, {"spec": pod.document["spec"] | {"nodeName": _NODE}}, manager="kube-scheduler")
+        bound = self._desk.bind(pod, NODE_NAME)
         self._desk.report(bound, podlife.scheduled(bound.document, now), manager="kube-scheduler")

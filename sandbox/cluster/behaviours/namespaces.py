@@ -10,11 +10,20 @@ from collections.abc import Iterator
 
 from sandbox.cluster.api import Write
 from sandbox.cluster.behaviours.desk import Desk
-from sandbox.cluster.kinds import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT, Kind
+from sandbox.cluster.kinds import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT, Json, Kind
 from sandbox.cluster.store import Change, Stored
 
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n"
-_FURNITURE = ((SERVICE_ACCOUNT, "default"), (CONFIG_MAP, "kube-root-ca.crt"))
+_DESCRIPTION = (
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
+    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
+    "clusters."
+)
+_NOTES = {"annotations": {"kubernetes.io/description": _DESCRIPTION}}
+_FURNITURE: tuple[tuple[Kind, str, Json, Json], ...] = (
+    (SERVICE_ACCOUNT, "default", {}, {}),
+    (CONFIG_MAP, "kube-root-ca.crt", _NOTES, {"data": {"ca.crt": _CERTIFICATE}}),
+)
 
 
 class Namespaces:
@@ -43,10 +52,9 @@ class Namespaces:
             self._furnish(present.name)
 
     def _furnish(self, namespace: str) -> None:
-        for kind, name in _FURNITURE:
+        for kind, name, metadata, content in _FURNITURE:
             if self._desk.api.store.get(kind, namespace, name) is None:
-                content = {"data": {"ca.crt": _CERTIFICATE}} if kind == CONFIG_MAP else {}
-                self._desk.create(kind, content | {"metadata": {"name": name, "namespace": namespace}})
+                self._desk.create(kind, content | {"metadata": metadata | {"name": name, "namespace": namespace}})
 
     def _empty(self, namespace: Stored) -> None:
         for stored in self._contents(namespace.name):

@@ -1,4 +1,4 @@
-"""Values that only the server can give: cluster addresses of Services, selectors of Jobs, volumes of claims.
+"""Values that only the server can give: cluster addresses of Services, selectors of Jobs, protection of volumes.
 
 Here: giving them to a new object, in place. Not here: constant defaults.
 """
@@ -8,26 +8,37 @@ from __future__ import annotations
 import ipaddress
 from itertools import count
 
-from sandbox.cluster.kinds import CLAIM, JOB, SERVICE, Json, Kind
+from sandbox.cluster.conventions.defaults import give
+from sandbox.cluster.kinds import CLAIM, CLASS, JOB, SERVICE, Json, Kind
+from sandbox.cluster.store import Store
 
+_IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
 _SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
 _JOB_LABEL_PREFIXES = ("", "batch.kubernetes.io/")
 
 
-class Addresses:
-    """Hands out what must be unique in the cluster."""
+class Gifts:
+    """Hands out what must be unique in the cluster, or follows from its state."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._numbers = count(10)
 
     def give(self, kind: Kind, born: Json) -> None:
         """Complete a new object with what the server chooses for it."""
+        give(kind, born)
         if kind == SERVICE:
             self._service(born["spec"])
         if kind == JOB:
             _job(born)
-        if kind == CLAIM:
-            born["metadata"].setdefault("finalizers", ["kubernetes.io/pvc-protection"])
+        if kind == CLAIM and "storageClassName" not in born["spec"]:
+            born["spec"] |= self._default_class()
+
+    def _default_class(self) -> Json:
+        for each in self._store.of(CLASS):
+            if _IS_DEFAULT in each.document["metadata"].get("annotations", {}):
+                return {"storageClassName": each.name}
+        return {}
 
     def _service(self, spec: Json) -> None:
         if spec["type"] != "ExternalName":
@@ -40,5 +51,5 @@ def _job(born: Json) -> None:
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
     made = {f"{prefix}{key}": value for prefix in _JOB_LABEL_PREFIXES
             for key, value in (("controller-uid", uid), ("job-name", name))}  # fmt: skip
-    metadata = spec["template"]["metadata"]
-    metadata["labels"] = (metadata.get("labels") or {}) | made
+    for metadata in (born["metadata"], spec["template"]["metadata"]):
+        metadata["labels"] = (metadata.get("labels") or {}) | made

@@ -7,11 +7,13 @@ field, which a client of this cluster leaves to the real server.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Any
 
 from sandbox.cluster.conventions.names import naming_faults
 from sandbox.cluster.errors import Cause
 from sandbox.cluster.kinds import Json, Kind
+from sandbox.cluster.quantities import value_of
 from sandbox.cluster.selectors import labels_of, selected, workload_selector
 
 Change = Callable[[Json, Json], Iterator[Cause]]
@@ -25,6 +27,12 @@ _SET_MAY_CHANGE = (
     "revisionHistoryLimit",
     "persistentVolumeClaimRetentionPolicy",
     "minReadySeconds",
+)
+_POD_MAY_CHANGE = ("activeDeadlineSeconds", "tolerations")
+_POD_RULE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
 )
 _SET_RULE = (
     "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
@@ -103,7 +111,9 @@ def _secret(live: Json, new: Json) -> Iterator[Cause]:
 
 def _role_ref(live: Json, new: Json) -> Iterator[Cause]:
     if live["roleRef"] != new["roleRef"]:
-        yield Cause.invalid("roleRef", new["roleRef"], "cannot change roleRef")
+        sent = {"APIGroup": "apiGroup", "Kind": "kind", "Name": "name"}
+        printed = {name: new["roleRef"].get(field, "") for name, field in sent.items()}
+        yield Cause.invalid("roleRef", printed, "cannot change roleRef")
 
 
 def _service(live: Json, new: Json) -> Iterator[Cause]:
@@ -113,32 +123,72 @@ def _service(live: Json, new: Json) -> Iterator[Cause]:
 
 
 def _claim(live: Json, new: Json) -> Iterator[Cause]:
+    # A claim is bound by writing the volume's name; only from then on may it ask for more room.
+    free = "resources" if live["spec"].get("volumeName") else "volumeName"
+
     def rest(document: Json) -> Json:
-        return {name: value for name, value in document["spec"].items() if name != "resources"}
+        return {name: value for name, value in document["spec"].items() if name != free}
 
     if rest(live) != rest(new):
         message = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
         yield Cause.forbidden("spec", message)
+    elif free == "resources" and _room(new) < _room(live):
+        message = "field can not be less than status.capacity"
+        yield Cause.forbidden("spec.resources.requests.storage", message)
 
 
-def _selector_fits(document: Json) -> Iterator[Cause]:
+def _room(claim: Json) -> Fraction:
+    return value_of(claim["spec"]["resources"]["requests"]["storage"])
+
+
+def _pod(live: Json, new: Json) -> Iterator[Cause]:
+    def rest(document: Json) -> Json:
+        spec = {name: value for name, value in document["spec"].items() if name not in _POD_MAY_CHANGE}
+        for group in ("containers", "initContainers"):
+            spec[group] = [each | {"image": ""} for each in spec.get(group, [])]
+        return spec
+
+    if rest(live) != rest(new):
+        yield Cause.forbidden("spec", _POD_RULE)
+
+
+def _workload(document: Json) -> Iterator[Cause]:
     spec = document["spec"]
-    if not spec.get("selector"):
+    selector, template_labels = spec.get("selector"), labels_of(spec["template"])
+    if spec.get("replicas", 0) < 0:
+        yield Cause.negative("spec.replicas", spec["replicas"])
+    if selector is None:
         yield Cause.required("spec.selector", "")
-        return
-    template_labels = labels_of(spec["template"])
-    if not selected(workload_selector(spec["selector"]), template_labels):
+    elif not any(selector.values()):
+        message = f"empty selector is invalid for {document['kind'].lower()}"
+        yield Cause.invalid("spec.selector", {}, message)
+    if selector is None or not selected(workload_selector(selector), template_labels):
         message = "`selector` does not match template `labels`"
-        yield Cause.invalid("spec.template.metadata.labels", dict(template_labels), message)
+        yield Cause.invalid("spec.template.metadata.labels", template_labels or None, message)
+    yield from _has_containers(spec["template"], "spec.template.spec.containers")
+
+
+def _job(document: Json) -> Iterator[Cause]:
+    template = document["spec"]["template"]
+    yield from _has_containers(template, "spec.template.spec.containers")
+    if template["spec"].get("restartPolicy") not in {"OnFailure", "Never"}:
+        yield Cause.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
+
+
+def _has_containers(document: Json, path: str = "spec.containers") -> Iterator[Cause]:
+    if not document["spec"].get("containers"):
+        yield Cause.required(path, "")
 
 
 _CONTENT: dict[str, Content] = {
-    "Deployment": _selector_fits,
-    "ReplicaSet": _selector_fits,
-    "StatefulSet": _selector_fits,
-    "DaemonSet": _selector_fits,
+    "Pod": _has_containers,
+    "Job": _job,
+    "Deployment": _workload,
+    "ReplicaSet": _workload,
+    "StatefulSet": _workload,
+    "DaemonSet": _workload,
 }
 _CHANGE: dict[str, Change] = {
     "Deployment": _fixed("spec.selector"),
@@ -146,6 +196,7 @@ _CHANGE: dict[str, Change] = {
     "DaemonSet": _fixed("spec.selector"),
     "StatefulSet": _stateful_set,
     "Job": _fixed("spec.completions", "spec.selector", "spec.template"),
+    "Pod": _pod,
     "ConfigMap": _frozen_content,
     "Secret": _secret,
     "RoleBinding": _role_ref,

@@ -50,11 +50,13 @@ _POD_SPEC: tuple[Row, ...] = (
     ("volumes[].secret.defaultMode", 420),
     ("volumes[].configMap.defaultMode", 420),
     ("volumes[].projected.defaultMode", 420),
+    ("volumes[].projected.sources[].serviceAccountToken.expirationSeconds", 3600),
+    ("volumes[].projected.sources[].downwardAPI.items[].fieldRef.apiVersion", "v1"),
+    ("volumes[].hostPath.type", ""),
 )
 _POD: tuple[Row, ...] = (
     *_under("spec", _POD_SPEC),
     ("spec.enableServiceLinks", True),
-    ("spec.serviceAccountName", "default"),
     ("status.phase", "Pending"),
 )
 _TEMPLATE = (("spec.template.metadata", {}), *_under("spec.template.spec", _POD_SPEC))
@@ -69,18 +71,17 @@ _JOB: tuple[Row, ...] = (
     ("spec.parallelism", 1),
     *_TEMPLATE,
 )
+_CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
 _SUBJECTS: tuple[Row, ...] = (("roleRef.apiGroup", "rbac.authorization.k8s.io"),)
 
 _TABLE: dict[str, tuple[Row, ...]] = {
-    "Namespace": (("spec", {}), ("spec.finalizers", ["kubernetes"]), ("status", {}), ("status.phase", "Active")),
+    "Namespace": (("spec", {}), ("status", {}), ("status.phase", "Active")),
     "Pod": (("status", {}), *_POD),
     "Secret": (("type", "Opaque"),),
     "Service": (
         ("spec.type", "ClusterIP"),
         ("spec.sessionAffinity", "None"),
         ("spec.internalTrafficPolicy", "Cluster"),
-        ("spec.ipFamilies", ["IPv4"]),
-        ("spec.ipFamilyPolicy", "SingleStack"),
         ("spec.ports[].protocol", "TCP"),
         ("status", {"loadBalancer": {}}),
     ),
@@ -106,7 +107,7 @@ _TABLE: dict[str, tuple[Row, ...]] = {
         ("spec.volumeClaimTemplates[].apiVersion", "v1"),
         ("spec.volumeClaimTemplates[].kind", "PersistentVolumeClaim"),
         *_under("spec.volumeClaimTemplates[]", (("status", {}), *_CLAIM)),
-        ("status", {"replicas": 0}),
+        ("status", {"replicas": 0, "availableReplicas": 0}),
     ),
     "DaemonSet": (
         ("spec.revisionHistoryLimit", 10),
@@ -129,12 +130,44 @@ _TABLE: dict[str, tuple[Row, ...]] = {
     "ClusterRoleBinding": _SUBJECTS,
     "StorageClass": (("reclaimPolicy", "Delete"), ("volumeBindingMode", "Immediate")),
     "PriorityClass": (("preemptionPolicy", "PreemptLowerPriority"),),
-    "HorizontalPodAutoscaler": (("spec.minReplicas", 1),),
+    "HorizontalPodAutoscaler": (
+        ("spec.minReplicas", 1),
+        ("spec.metrics", [{"type": "Resource", "resource": {"name": "cpu", "target": _CPU_TARGET}}]),
+    ),
+    "NetworkPolicy": (("spec.ingress[].ports[].protocol", "TCP"), ("spec.egress[].ports[].protocol", "TCP")),
+    "PodDisruptionBudget": (
+        ("status", {"currentHealthy": 0, "desiredHealthy": 0, "disruptionsAllowed": 0, "expectedPods": 0}),
+    ),
+    "PersistentVolume": (
+        ("spec.persistentVolumeReclaimPolicy", "Retain"),
+        ("spec.volumeMode", "Filesystem"),
+        ("spec.hostPath.type", ""),
+        ("status", {"phase": "Pending"}),
+    ),
     "Ingress": (("status", {"loadBalancer": {}}),),
 }
 
 
-_PLANS = {name: tuple((tuple(path.split(".")), value) for path, value in rows) for name, rows in _TABLE.items()}
+_GIVEN: dict[str, tuple[Row, ...]] = {
+    "Pod": (
+        ("spec.serviceAccountName", "default"),
+        ("spec.serviceAccount", "default"),
+        ("spec.priority", 0),
+        ("spec.preemptionPolicy", "PreemptLowerPriority"),
+    ),
+    "Namespace": (("spec.finalizers", ["kubernetes"]),),
+    "Service": (("spec.ipFamilies", ["IPv4"]), ("spec.ipFamilyPolicy", "SingleStack")),
+    "PersistentVolumeClaim": (("metadata.finalizers", ["kubernetes.io/pvc-protection"]),),
+    "PersistentVolume": (("metadata.finalizers", ["kubernetes.io/pv-protection"]),),
+    "Event": (("reportingComponent", ""), ("reportingInstance", "")),
+}
+
+
+def _plans(table: dict[str, tuple[Row, ...]]) -> dict[str, tuple[tuple[tuple[str, ...], Any], ...]]:
+    return {name: tuple((tuple(path.split(".")), value) for path, value in rows) for name, rows in table.items()}
+
+
+_PLANS, _GIFTS = _plans(_TABLE), _plans(_GIVEN)
 
 
 def fill(kind: Kind, document: Json) -> None:
@@ -143,6 +176,12 @@ def fill(kind: Kind, document: Json) -> None:
         _fill_path(document, path, value)
     if kind.name in _DERIVED:
         _DERIVED[kind.name](document)
+
+
+def give(kind: Kind, document: Json) -> None:
+    """Fill in, in place, what the server decides for a new object: it belongs to none of its managers."""
+    for path, value in _GIFTS.get(kind.name, ()):
+        _fill_path(document, path, value)
 
 
 def _fill_path(parent: Json, path: Sequence[str], value: Any) -> None:
@@ -167,8 +206,8 @@ def pod_specs(kind: Kind, document: Json) -> Iterator[Json]:
 
 
 def _containers(spec: Json) -> Iterator[Json]:
-    yield from spec.get("containers", [])
-    yield from spec.get("initContainers", [])
+    yield from spec.get("containers") or []
+    yield from spec.get("initContainers") or []
 
 
 def _pull_policy(document: Json, *, at: str) -> None:
@@ -205,6 +244,13 @@ def _network_policy(document: Json) -> None:
     spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") is not None else ["Ingress"])
 
 
+def _limit_range(document: Json) -> None:
+    for limit in document["spec"].get("limits", []):
+        if limit["type"] == "Container":
+            limit["default"] = limit.get("max", {}) | limit.get("default", {})
+            limit["defaultRequest"] = limit.get("min", {}) | limit["default"] | limit.get("defaultRequest", {})
+
+
 def _binding(document: Json) -> None:
     for subject in document.get("subjects", []):
         group = "" if subject["kind"] == "ServiceAccount" else "rbac.authorization.k8s.io"
@@ -226,6 +272,7 @@ _DERIVED: dict[str, Callable[[Json], None]] = {
     "StatefulSet": _stateful_set,
     "Service": _service,
     "NetworkPolicy": _network_policy,
+    "LimitRange": _limit_range,
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
 }

@@ -10,51 +10,73 @@ import uuid
 from collections.abc import Callable
 
 from sandbox.cluster.conventions.defaults import fill
-from sandbox.cluster.kinds import NAMESPACE, Json, Kind
+from sandbox.cluster.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Json, Kind
 
-_CALLERS_METADATA = ("labels", "annotations", "finalizers", "ownerReferences", "managedFields")
-_GIVEN_BY_SERVER = ("uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "selfLink",
-                    "deletionGracePeriodSeconds", "managedFields")  # fmt: skip
+_CALLERS = ("labels", "annotations", "finalizers", "ownerReferences")
+_NAMING = ("name", "generateName", "namespace")
+_CHOSEN_BY_SERVER = {SERVICE: ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"), NAMESPACE: ("finalizers",)}
 
 
 def born(kind: Kind, document: Json, *, now: str) -> Json:
     """Return a new object made from what the caller sent: identity, generation, defaults; no status of its own."""
-    made = {key: value for key, value in document.items() if not (kind.status and key == "status")}
-    callers = {key: value for key, value in document["metadata"].items() if key not in _GIVEN_BY_SERVER}
-    made["metadata"] = callers | {"uid": str(uuid.uuid4()), "creationTimestamp": now}
+    made = _but(document, "status") if kind.status else dict(document)
+    metadata = _only(document["metadata"], *_NAMING, *_CALLERS)
+    made["metadata"] = metadata | {"uid": str(uuid.uuid4()), "creationTimestamp": now}
     if kind.counted:
         made["metadata"]["generation"] = 1
-    completed(kind, made)
+    _complete(kind, made)
     return made
 
 
 def revised(kind: Kind, live: Json, new: Json, *, subresource: str = "") -> Json:
-    """Return the object that an update makes of ``live``: of ``new``, only what this (sub)resource may touch."""
-    if subresource == "status":
-        made = dict(live)
-        made.pop("status", None)
-        made |= {key: new[key] for key in ("status",) if key in new}
-        made["metadata"] = live["metadata"] | {
-            key: new["metadata"][key] for key in ("managedFields", "annotations") if key in new["metadata"]
-        }
-    else:
-        made = {key: value for key, value in new.items() if not (kind.status and key == "status")}
-        made |= {key: live[key] for key in ("status",) if kind.status and key in live}
-        kept = {key: value for key, value in live["metadata"].items() if key not in _CALLERS_METADATA}
-        sent = {
-            key: value for key, value in new["metadata"].items() if key in _CALLERS_METADATA and _counts(key, value)
-        }
-        made["metadata"] = kept | sent
-    completed(kind, made)
+    """Return the object that an update makes of ``live``: of ``new``, only what this door lets through."""
+    made = _DOORS.get(subresource, _front_door)(kind, live, new)
+    _complete(kind, made)
     return made
 
 
-def _counts(name: str, value: object) -> bool:
-    """Say whether a part of the metadata is worth keeping: empty ones go, but no owners at all is a wish."""
-    return bool(value) or name == "managedFields"
+def _front_door(kind: Kind, live: Json, new: Json) -> Json:
+    made = _but(new, "status") | _only(live, "status") if kind.status else dict(new)
+    made["metadata"] = _metadata(live, new)
+    for name in _CHOSEN_BY_SERVER.get(kind, ()):
+        if made["spec"].get(name) is None:
+            made["spec"] = made["spec"] | _only(live["spec"], name)
+    return made
 
 
-def completed(kind: Kind, document: Json) -> None:
+def _status_door(kind: Kind, live: Json, new: Json) -> Json:
+    metadata = _metadata(live, new)
+    if kind == DEPLOYMENT:
+        metadata = _but(metadata, "labels") | _only(live["metadata"], "labels")
+    return _but(live, "status") | _only(new, "status") | {"metadata": metadata}
+
+
+def _binding_door(_kind: Kind, live: Json, new: Json) -> Json:
+    return live | {"spec": live["spec"] | _only(new["spec"], "nodeName"), "metadata": dict(live["metadata"])}
+
+
+def _finalize_door(_kind: Kind, live: Json, new: Json) -> Json:
+    return live | {"spec": live["spec"] | _only(new["spec"], "finalizers"), "metadata": dict(live["metadata"])}
+
+
+_DOORS = {"status": _status_door, "binding": _binding_door, "finalize": _finalize_door}
+
+
+def _metadata(live: Json, new: Json) -> Json:
+    # Empty parts go; but an empty list of managed fields is a wish: to forget all owners.
+    sent = {name: value for name, value in _only(new["metadata"], *_CALLERS).items() if value}
+    return _but(live["metadata"], *_CALLERS, "managedFields") | sent | _only(new["metadata"], "managedFields")
+
+
+def _only(document: Json, *names: str) -> Json:
+    return {name: document[name] for name in names if name in document}
+
+
+def _but(document: Json, *names: str) -> Json:
+    return {name: value for name, value in document.items() if name not in names}
+
+
+def _complete(kind: Kind, document: Json) -> None:
     """Fill in, in place, what a caller may leave out or write in a shorter form."""
     if kind.name in _SHORTER_FORMS:
         _SHORTER_FORMS[kind.name](document)
@@ -62,15 +84,15 @@ def completed(kind: Kind, document: Json) -> None:
 
 
 def _secret(document: Json) -> None:
-    plain = document.pop("stringData", {})
+    plain = document.pop("stringData", None) or {}
     coded = {key: base64.b64encode(value.encode()).decode() for key, value in plain.items()}
     if coded:
-        document["data"] = document.get("data", {}) | coded
+        document["data"] = (document.get("data") or {}) | coded
 
 
 def _namespace(document: Json) -> None:
-    name = document["metadata"].get("name", "")
-    document["metadata"]["labels"] = document["metadata"].get("labels", {}) | {"kubernetes.io/metadata.name": name}
+    metadata = document["metadata"]
+    metadata["labels"] = (metadata.get("labels") or {}) | {"kubernetes.io/metadata.name": metadata.get("name", "")}
 
 
 _SHORTER_FORMS: dict[str, Callable[[Json], None]] = {"Secret": _secret, "Namespace": _namespace}
@@ -79,16 +101,12 @@ _SHORTER_FORMS: dict[str, Callable[[Json], None]] = {"Secret": _secret, "Namespa
 def counts_as_new_generation(kind: Kind, live: Json, new: Json) -> bool:
     """Say whether the step from ``live`` to ``new`` is a new generation of this kind."""
     if kind.counted == ("*",):
-        return _content(live) != _content(new)
+        return _but(live, "metadata", "status") != _but(new, "metadata", "status")
     return any(_part(live, name) != _part(new, name) for name in kind.counted)
 
 
 def _part(document: Json, name: str) -> object:
     return document["metadata"].get(name) if name == "annotations" else document.get(name)
-
-
-def _content(document: Json) -> Json:
-    return {key: value for key, value in document.items() if key not in {"metadata", "status"}}
 
 
 def held(kind: Kind, document: Json) -> bool:
