@@ -64,9 +64,9 @@ class ControlPlane:
             await _ensure_first_admin(services.accounts, paths)
             yield cls(services, paths, await stack.enter_async_context(listening(services, paths)))
 
-    def admin_token(self) -> str:
-        """The first admin's bearer token. Reads a small file: blocking."""
-        return self.admin_token_file.read_text(encoding="utf-8").strip()
+    async def admin_token(self) -> str:
+        """The first admin's bearer token, out of its file."""
+        return (await asyncio.to_thread(self.admin_token_file.read_text, encoding="utf-8")).strip()
 
     async def create_token(
         self, cluster: str, *, ttl: timedelta = _HOUR, labels: Mapping[str, str] | None = None
