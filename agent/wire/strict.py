@@ -44,7 +44,7 @@ def parse(raw: bytes, *, limit: int, what: str) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise Refused(f"is not JSON ({where}: {error.msg})", path=what, reason=Reason.MALFORMED) from error
     except _OccursTwiceError as error:
-        raise Refused(str(error), path=_where_twice(text), reason=Reason.MALFORMED) from error
+        raise Refused(str(error), path=_where_twice(text) or what, reason=Reason.MALFORMED) from error
     except ValueError as error:
         raise Refused(f"is not acceptable JSON: {error}", path=what, reason=Reason.MALFORMED) from error
     return data
@@ -102,8 +102,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _where_twice(text: str) -> str:
-    """The path of the first key that stands twice; parses once more, since only a refusal needs to know it."""
-    return next(_twice(json.loads(text, object_pairs_hook=_Pairs), ()))
+    """The path of the first key that stands twice; parses once more, since only a refusal needs to know it.
+
+    Empty where it cannot be told, because what follows that key is no JSON.
+    """
+    try:
+        return next(_twice(json.loads(text, object_pairs_hook=_Pairs), ()))
+    except ValueError:
+        return ""
 
 
 def _twice(data: Any, path: tuple[str | int, ...]) -> Iterator[str]:

@@ -34,9 +34,9 @@ def refused(raw: bytes, *, limit: int = 1000) -> Refused:
         (b"-Infinity", "-Infinity is not a number"),
         (b"1e999", "a number is too large"),
         (b"1" * 900 * 5, "is not acceptable JSON"),
-        (b'{"a": 1, "b": 2, "a": 1}', "a: occurs twice in one object"),
-        (b'[{"b": [{"c": 1, "c": 2}]}]', "[0].b[0].c: occurs twice in one object"),
-        (b'{"outer": {"a": 1, "\\u0061": 2}}', "outer.a: occurs twice in one object"),
+        (b'{"a": {"b": 1, "b": 2}, garbage', "occurs twice in one object"),
+        (b'[{"b": 1, "b": 2}, ' + b"1" * 4500 + b"]", "occurs twice in one object"),
+        (b'{"[key]": 1, "[key]": 2}', "occurs twice in one object"),
         (b'"\xff"', "is not UTF-8"),
         ('"\u00e4"'.encode("latin-1"), "is not UTF-8"),
         ('{"a": 1}'.encode("utf-16"), "is not UTF-8"),
@@ -48,6 +48,21 @@ def test_what_two_parsers_could_read_differently_is_refused(raw: bytes, says: st
     error = refused(raw, limit=10_000)
     assert error.reason == Reason.MALFORMED
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        (b'{"a": 1, "b": 2, "a": 1}', "a"),
+        (b'{"outer": {"a": 1, "\\u0061": 2}}', "outer.a"),
+        (b'[{"b": [{"c": 1, "c": 2}]}]', "[0].b[0].c"),
+        (b'{"": 1, "": 2}', '[""]'),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused_with_its_path(raw: bytes, path: str) -> None:
+    with pytest.raises(Refused, match="occurs twice in one object") as caught:
+        parse(raw, limit=1000, what="thing")
+    assert (caught.value.reason, caught.value.path) == (Reason.MALFORMED, path)
 
 
 def test_size_is_judged_before_anything_else() -> None:
