@@ -11,6 +11,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -37,6 +38,7 @@ EXIT_CODES: tuple[tuple[type[AgentError], int], ...] = (
 """How the process ends for each kind of error; any other is 1, a command line that makes no sense is 2."""
 
 _LARGEST_FILE_BYTES = 4 * 1024 * 1024
+_FAST_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where PyYAML was built with it
 
 
 class Extra(Protocol):
@@ -197,7 +199,7 @@ def render(
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
         return
     typer.echo("# Checksums of generated keys and of their users are placeholders: keys are made in the cluster.")
-    typer.echo(yaml.safe_dump_all(manifests, sort_keys=False, explicit_start=True, width=120), nl=False)
+    typer.echo(yaml.dump_all(manifests, Dumper=_FAST_DUMPER, sort_keys=False, explicit_start=True, width=120), nl=False)
 
 
 def version(output: Form = Output.YAML) -> None:
@@ -236,7 +238,8 @@ def _documents(file: Path) -> list[dict[str, Any]]:
 
 def _content(file: Path, *, what: str) -> bytes:
     try:
-        content = sys.stdin.buffer.read(_LARGEST_FILE_BYTES + 1) if str(file) == "-" else file.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as opened:
+            content = opened.read(_LARGEST_FILE_BYTES + 1)
     except OSError as error:
         raise Misconfigured(f"{what} {file} cannot be read: {error.strerror}", hint="name a readable file") from None
     if len(content) > _LARGEST_FILE_BYTES:

@@ -7,6 +7,7 @@ Here: TLS 1.2 or newer, verification by given CA certificates only (never the sy
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import ssl
 import tempfile
@@ -18,6 +19,8 @@ from typing import Protocol
 from cryptography.hazmat.primitives import serialization
 
 from agent.model.errors import Misconfigured
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class PrivateKey(Protocol):
@@ -40,8 +43,9 @@ def verifying(authorities: bytes, *, source: str) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    blocks = b"\n".join(_CERTIFICATE.findall(authorities))  # bundles carry comments, in any encoding
     try:
-        context.load_verify_locations(cadata=authorities.decode("ascii"))
+        context.load_verify_locations(cadata=blocks.decode("ascii"))
     except (ssl.SSLError, UnicodeDecodeError, ValueError):
         hint = "it must hold CA certificates in PEM"
         raise Misconfigured(f"{source} holds no CA certificate that can be read", hint=hint) from None

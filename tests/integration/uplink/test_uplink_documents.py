@@ -128,3 +128,11 @@ async def test_reading_documents_obeys_a_server_that_says_when_to_come_back() ->
         with pytest.raises(Unreachable) as raised:
             await client.documents([entry])
     assert (len(asked), raised.value.after_seconds) == (1, 30)
+
+
+async def test_no_more_is_asked_for_than_one_answer_may_hold() -> None:
+    held = dict(document(f"{number:04}" + "x" * 250_000) for number in range(30))
+    asked: list[Sequence[str]] = []
+    async with uplink(documents_routes({entry.digest: raw for entry, raw in held.items()}, asked)) as client:
+        assert await client.documents(list(held)) == {entry.digest: raw for entry, raw in held.items()}
+    assert [len(digests) for digests in asked] == [25, 5]

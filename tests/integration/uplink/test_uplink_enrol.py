@@ -141,6 +141,12 @@ async def test_what_cannot_be_a_token_is_not_sent_and_not_quoted(tmp_path: Path,
     assert "canary" not in told.replace(str(tmp_path), "")
 
 
+async def test_labels_that_the_protocol_does_not_take_are_a_setting_to_correct(tmp_path: Path) -> None:
+    cluster = ClusterSettings(name="north", labels={f"label-{number}": "x" for number in range(40)})
+    with pytest.raises(Misconfigured, match="cannot be told to a control plane: labels"):
+        await enrolled("https://plane.test", cluster, token_file=token_file(tmp_path))
+
+
 async def test_without_a_way_to_know_the_server_nothing_is_sent(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="no way to know the control plane") as raised:
         await enrolled("https://plane.test", token_file=token_file(tmp_path))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 from aiohttp import web
 
@@ -89,3 +91,10 @@ async def test_when_our_certificate_is_over_a_cut_connection_is_explained_by_it(
 
 async def test_an_uplink_that_was_never_used_closes_quietly() -> None:
     await HttpUplink(settings("https://plane.test"), ME, clock=StillClock()).aclose()
+
+
+async def test_a_port_that_takes_connections_and_says_nothing_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(Unreachable, match="in time"):
+            await poll(base, connect_timeout_seconds=0.2)

@@ -13,6 +13,7 @@ from agent.settings.sources import KNOBS
 from tests.unit.cli.commands import ENOUGH, Told, perigee
 
 ROOT = Path(__file__).parents[3]
+pytestmark = pytest.mark.timeout(30)  # whole commands: reading, importing, rendering, writing
 SHIPPED = ROOT / "config" / "agent.yaml"
 HELLO = ROOT / "config" / "examples" / "hello.yaml"
 

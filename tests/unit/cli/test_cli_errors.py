@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from agent.cli import EXIT_CODES, Extra
+from agent.cli import EXIT_CODES, Extra, main
 from agent.model import errors
 from agent.model.errors import (
     AgentError,
@@ -101,6 +101,25 @@ def test_what_a_task_group_gathered_is_told_the_same_way(told: Told) -> None:
     inner = ExceptionGroup("tasks", [ExceptionGroup("inner", [Unreachable("nobody there", hint="look")])])
     ended = told.by(perigee("do-it", extras=[raising(inner)]))
     assert (ended.code, ended.err) == (5, "perigee: nobody there. look.\n")
+
+
+def test_the_entry_point_ends_the_process_with_the_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["perigee", "render", "/absent.yaml"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 3
+    assert "/absent.yaml" in capsys.readouterr().err
+
+
+def test_a_file_without_end_is_not_read_to_its_end(told: Told, tmp_path: Path) -> None:
+    file = tmp_path / "large.yaml"
+    with file.open("wb") as opened:
+        opened.truncate(1024**4)  # a hole: it takes no space, and a reader without a bound would take all memory
+    ended = told.by(perigee("render", str(file)))
+    assert ended.code == 3
+    assert "is larger than" in ended.err
 
 
 def test_a_group_with_something_unforeseen_keeps_its_traceback() -> None:

@@ -116,6 +116,18 @@ def test_authorities_that_are_none_are_named() -> None:
         verifying(b"nothing", source="/ca.pem")
 
 
+def test_a_bundle_may_carry_comments_in_any_language() -> None:
+    both = "# Größte Stelle\n".encode() + CA.pem + b"# \xff\n" + Authority("other").pem
+    assert len(verifying(both, source="/ca.pem").get_ca_certs()) == 2
+
+
+@pytest.mark.parametrize("body", ["canary", "\xfc"])
+def test_a_certificate_that_is_garbage_is_named(body: str) -> None:
+    broken = f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n".encode()
+    with pytest.raises(Misconfigured, match="holds no CA certificate"):
+        verifying(broken, source="/ca.pem")
+
+
 def test_no_key_shows_when_somebody_prints_it() -> None:
     identity = an_identity()
     secrets = [line for name in (KEY, SEALING_KEY) for line in identity.to_secret()[name].decode().splitlines()[1:-1]]
