@@ -22,6 +22,7 @@ from agent.wire.reports import SEQUENCE_HEADER, STREAM_HEADER
 from agent.wire.scalars import encode_base64
 from control_plane.server import ControlPlane
 
+_NONE: Mapping[str, str] = {}
 SECONDS = aiohttp.ClientTimeout(total=30)
 
 
@@ -92,9 +93,11 @@ class Caller:
         headers = {"If-None-Match": etag} if etag else {}
         return await self.get(f"/v1/desired?wait={wait}", headers=headers)
 
-    async def report(self, body: bytes, *, stream: str = "pod-1", sequence: int = 1, **headers: str) -> Reply:
+    async def report(
+        self, body: bytes, *, stream: str = "pod-1", sequence: int = 1, headers: Mapping[str, str] = _NONE
+    ) -> Reply:
         named = {STREAM_HEADER: stream, SEQUENCE_HEADER: str(sequence)}
-        return await self.post("/v1/reports", data=body, headers=named | headers)
+        return await self.post("/v1/reports", data=body, headers={**named, **headers})
 
 
 @asynccontextmanager
