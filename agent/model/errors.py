@@ -37,7 +37,8 @@ class AgentError(Exception):
 
     def explain(self) -> str:
         """One line for a person: what happened and what to do."""
-        return f"{self}. {self.hint}".rstrip(". ") + "." if self.hint else f"{self}"
+        message = str(self).rstrip(". ")  # a vendor's words may end with a full stop already
+        return f"{message}. {self.hint}".rstrip(". ") + "." if self.hint else str(self)
 
 
 class Retryable(AgentError):
