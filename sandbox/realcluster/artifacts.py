@@ -43,6 +43,8 @@ def _kube_pin() -> str:
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "helm")
 NODE = ("kubelet", "kube-proxy", "coredns")
+NODE_TOOLS = ("containerd", "ctr", "runc", "ip", "iptables", "conntrack", "bridge")
+"""What a real node takes from the operating system; `bridge` is the CNI plugin and stands for all of them."""
 
 ARTIFACTS = (
     Artifact(
@@ -57,9 +59,6 @@ ARTIFACTS = (
 )
 
 
-def artifact_of(program: str) -> Artifact:
-    """The artifact that contains a program; KeyError when there is none of that name."""
-    for artifact in ARTIFACTS:
-        if program in artifact.programs:
-            return artifact
-    raise KeyError(program)
+def artifact_of(program: str) -> Artifact | None:
+    """The artifact that contains a program, None for one that the operating system brings."""
+    return next((artifact for artifact in ARTIFACTS if program in artifact.programs), None)

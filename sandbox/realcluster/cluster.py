@@ -7,6 +7,7 @@ nodes (`node`).
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Self
 
 from sandbox.realcluster import control_plane
 from sandbox.realcluster.api import AdminApi, admin_api
-from sandbox.realcluster.control_plane import Endpoint
-from sandbox.realcluster.credentials import ADMIN, Credentials, write_credentials, write_kubeconfig
+from sandbox.realcluster.credentials import ADMIN, NODE_NAME, Credentials, write_credentials, write_kubeconfig
+from sandbox.realcluster.endpoint import Endpoint, reserved_port
 from sandbox.realcluster.faults import NotServing
-from sandbox.realcluster.ports import reserved_port
+from sandbox.realcluster.network import leased_network
+from sandbox.realcluster.node import Node
 from sandbox.realcluster.programs import Programs, names_for
 from sandbox.realcluster.simulation import kwok, simulated_node, storage_class, write_stages
 from sandbox.realcluster.supervision import Command, RunningProgram, start, stop_all, wait_until
@@ -37,15 +39,19 @@ class RealCluster:
     every file.
     """
 
-    def __init__(self, programs: Programs, *, name: str = "real", simulated_nodes: int = 1) -> None:
-        programs.require(names_for(node=False))
+    def __init__(
+        self, programs: Programs, *, name: str = "real", node: bool = False, simulated_nodes: int | None = None
+    ) -> None:
+        programs.require(names_for(node=node))
         self.programs = programs
         self.name = name
-        self._simulated_nodes = simulated_nodes
+        self._with_node = node
+        self._simulated_nodes = simulated_nodes if simulated_nodes is not None else int(not node)
         self._lifetime = AsyncExitStack()
         self._running: list[RunningProgram] = []
         self._workspace: Workspace | None = None
         self._credentials: Credentials | None = None
+        self._node: Node | None = None
 
     @property
     def home(self) -> Path:
@@ -114,32 +120,63 @@ class RealCluster:
             namespace=namespace,
         )
 
+    async def load_image(self, archive: Path) -> None:
+        """Give the real node an image (an OCI archive, see `images`); raises NotServing when there is no real node."""
+        self._begun()
+        if self._node is None:
+            raise NotServing(
+                f"The test cluster {self.name} has no real node that could hold an image: start one with it."
+            )
+        await self._node.load_image(archive)
+
     async def _start(self) -> None:
+        if self._with_node and os.geteuid() != 0:
+            raise NotServing("A real node makes namespaces and interfaces: run it as root, or take simulated nodes.")
         self._workspace = await self._lifetime.enter_async_context(owned_workspace(self.name))
-        endpoint = Endpoint("127.0.0.1", self._lifetime.enter_context(reserved_port()))
-        self._credentials = await asyncio.to_thread(_prepare, self._workspace, endpoint)
+        endpoint = await self._lay_out(self._workspace)
         await self._run(control_plane.etcd(self.programs, self._workspace))
         await self._run(control_plane.apiserver(self.programs, self._workspace, endpoint))
-        async with admin_api(self._credentials) as api:
+        async with admin_api(self._known()) as api:
             await self._until(api.is_ready, "the API server's /readyz")
-            await self._run(control_plane.controller_manager(self.programs, self._workspace))
             await self._run(control_plane.scheduler(self.programs, self._workspace))
-            await self._simulate(api)
+            await api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class(real=self._with_node))
+            await self._populate(api)
 
-    async def _simulate(self, api: AdminApi) -> None:
-        """Give the cluster nodes and a StorageClass; afterwards pods may be created in the namespace `default`."""
-        await api.create("/apis/storage.k8s.io/v1/storageclasses", storage_class())
+    async def _lay_out(self, workspace: Workspace) -> Endpoint:
+        """Choose the addresses and write all files."""
+        port = self._lifetime.enter_context(reserved_port())
+        if not self._with_node:
+            endpoint = Endpoint("127.0.0.1", port)
+            self._credentials = await asyncio.to_thread(_write_files, workspace, endpoint)
+            return endpoint
+        network = await self._lifetime.enter_async_context(leased_network(self.programs))
+        endpoint = Endpoint(network.host, port, network.services)
+        self._node = Node(self.programs, workspace, network)
+        self._credentials = await asyncio.to_thread(_write_files, workspace, endpoint, self._node)
+        return endpoint
+
+    async def _populate(self, api: AdminApi) -> None:
+        """Give the cluster its controllers and nodes; afterwards pods may be created in the namespace `default`."""
+        workspace = self._begun()
+        nodes = [f"simulated-{number}" for number in range(self._simulated_nodes)]
         version = (await api.get("/version") or {})["gitVersion"]
-        nodes = [simulated_node(number, version) for number in range(self._simulated_nodes)]
         for node in nodes:
-            await api.create("/api/v1/nodes", node)
-        await self._run(kwok(self.programs, self._begun()))
+            await api.create("/api/v1/nodes", simulated_node(node, version))
+        if self._node is None:
+            await self._run(control_plane.controller_manager(self.programs, workspace))
+        else:
+            nodes.append(NODE_NAME)
+            await self._run(self._node.command())
+            await self._until(self._node.serves_images, "containerd")
+            await self._node.load_image(workspace.home / "pause.tar")
+        if self._simulated_nodes:
+            await self._run(kwok(self.programs, workspace))
 
         async def usable() -> bool:
             account = await api.get("/api/v1/namespaces/default/serviceaccounts/default")
-            return account is not None and all([await _node_ready(api, node["metadata"]["name"]) for node in nodes])
+            return account is not None and all([await _node_ready(api, node) for node in nodes])
 
-        await self._until(usable, "the simulated node")
+        await self._until(usable, f"a ready node ({', '.join(nodes)})")
 
     async def _run(self, command: Command) -> None:
         self._running.append(await start(command, self._begun().logs))
@@ -158,10 +195,13 @@ class RealCluster:
         return self._credentials
 
 
-def _prepare(workspace: Workspace, endpoint: Endpoint) -> Credentials:
+def _write_files(workspace: Workspace, endpoint: Endpoint, node: Node | None = None) -> Credentials:
     control_plane.write_policies(workspace)
     write_stages(workspace)
-    return write_credentials(workspace, server=endpoint.url, addresses=(endpoint.address,), nodes=())
+    if node is None:
+        return write_credentials(workspace, endpoint)
+    node.write_files()
+    return write_credentials(workspace, endpoint, node_address=node.network.node)
 
 
 async def _node_ready(api: AdminApi, name: str) -> bool:

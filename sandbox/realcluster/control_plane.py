@@ -7,9 +7,9 @@ Here: which flags, and why. Not here: running them (`supervision`, `cluster`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from sandbox.realcluster.credentials import CONTROLLER_MANAGER, SCHEDULER
+from sandbox.realcluster.endpoint import Endpoint
 from sandbox.realcluster.programs import Programs
 from sandbox.realcluster.supervision import Command
 from sandbox.realcluster.workspace import Workspace
@@ -33,21 +33,6 @@ UNTHROTTLED = ("--kube-api-qps=1000", "--kube-api-burst=2000")
 """At their defaults the controllers need four seconds for their own tokens alone, and a test then waits for each pod
 in turn.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where the API server serves: `address` is what it tells others, `port` the only TCP port that the control plane
-    takes.
-    """
-
-    address: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """The URL for clients."""
-        return f"https://{self.address}:{self.port}"
 
 
 def write_policies(workspace: Workspace) -> None:
@@ -85,7 +70,7 @@ def apiserver(programs: Programs, workspace: Workspace, endpoint: Endpoint) -> C
             f"--secure-port={endpoint.port}",
             "--permit-port-sharing=true",
             f"--advertise-address={endpoint.address}",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            f"--service-cluster-ip-range={endpoint.services}",
             "--allow-privileged=true",
             *_endpoint_flags(endpoint),
             *_authentication_flags(workspace),
@@ -101,8 +86,12 @@ def apiserver(programs: Programs, workspace: Workspace, endpoint: Endpoint) -> C
     )
 
 
-def controller_manager(programs: Programs, workspace: Workspace) -> Command:
-    """All controllers, each under its own ServiceAccount. They serve nothing themselves, hence no port."""
+def controller_manager(programs: Programs, workspace: Workspace, *, provision: bool = False) -> Command:
+    """All controllers, each under its own ServiceAccount. They serve nothing themselves, hence no port.
+
+    With `provision` they make a folder below /tmp/hostpath_pv for every claim: only for a machine with a /tmp of its
+    own.
+    """
     pki = workspace.pki
     return Command(
         "kube-controller-manager",
@@ -120,6 +109,7 @@ def controller_manager(programs: Programs, workspace: Workspace) -> Command:
             # Autoscalers act within a test's patience.
             "--horizontal-pod-autoscaler-sync-period=2s",
             "--horizontal-pod-autoscaler-downscale-stabilization=5s",
+            f"--enable-hostpath-provisioner={str(provision).lower()}",
         ),
     )
 
@@ -138,10 +128,9 @@ def _etcd_socket(workspace: Workspace) -> str:
 
 
 def _endpoint_flags(endpoint: Endpoint) -> tuple[str, ...]:
-    if endpoint.address == "127.0.0.1":
-        # A loopback address may not stand in Endpoints, and no pod could reach it.
-        return ("--bind-address=127.0.0.1", "--endpoint-reconciler-type=none")
-    return ("--bind-address=0.0.0.0", "--endpoint-reconciler-type=lease")
+    # A loopback address may not stand in Endpoints, and no pod could reach it.
+    reconciler = "none" if endpoint.is_local else "lease"
+    return (f"--bind-address={endpoint.address}", f"--endpoint-reconciler-type={reconciler}")
 
 
 def _authentication_flags(workspace: Workspace) -> tuple[str, ...]:

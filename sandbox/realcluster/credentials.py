@@ -12,11 +12,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.realcluster.endpoint import Endpoint
 from sandbox.realcluster.pki import Authority, KeyPair, new_authority, new_signing_key
 from sandbox.realcluster.workspace import Workspace
 
-SERVICE_ADDRESS = "10.96.0.1"
-"""The first address of the Service range: the API server's own Service."""
 SERVER_NAMES = (
     "localhost",
     "kubernetes",
@@ -36,6 +35,8 @@ GROUPS = {ADMIN: MASTERS, KWOK: MASTERS, DNS: MASTERS, CONTROLLER_MANAGER: "", S
 """Users with a token, and their group. The users called system: have their roles from the API server's own
 bootstrap.
 """
+NODE_NAME = "node-1"
+"""The real node, in clusters that have one."""
 
 
 def node_user(node: str) -> str:
@@ -52,21 +53,20 @@ class Credentials:
     tokens: dict[str, str]
 
 
-def write_credentials(
-    workspace: Workspace, *, server: str, addresses: tuple[str, ...], nodes: tuple[str, ...]
-) -> Credentials:
-    """Fill the workspace with everything secret. `addresses` are those under which the API server is reached, `nodes`
-    real ones.
-    """
+def write_credentials(workspace: Workspace, endpoint: Endpoint, *, node_address: str = "") -> Credentials:
+    """Fill the workspace with everything secret; a kubelet gets its part when it has an address."""
     authority = new_authority("perigee-test-cluster")
-    _write_certificates(workspace.pki, authority, addresses)
-    groups = GROUPS | {node_user(node): "system:nodes" for node in nodes}
+    _write_certificates(workspace.pki, authority, endpoint)
+    groups = dict(GROUPS)
+    if node_address:
+        groups[node_user(NODE_NAME)] = "system:nodes"
+        _write_pair(workspace.pki, "kubelet", authority.server("kubelet", (NODE_NAME, node_address)))
     tokens = {user: secrets.token_hex(16) for user in groups}
     _write(
         workspace.pki / "tokens.csv",
         "".join(f'{tokens[u]},{u},{u},"{group}"\n' for u, group in groups.items()).encode(),
     )
-    credentials = Credentials(authority.pem, server, tokens)
+    credentials = Credentials(authority.pem, endpoint.url, tokens)
     for user, token in tokens.items():
         write_kubeconfig(workspace.kubeconfig(user), credentials, user=user, token=token)
     return credentials
@@ -96,7 +96,7 @@ def write_kubeconfig(
     return path
 
 
-def _write_certificates(pki: Path, authority: Authority, addresses: tuple[str, ...]) -> None:
+def _write_certificates(pki: Path, authority: Authority, endpoint: Endpoint) -> None:
     signing_key, checking_key = new_signing_key()
     # An authority of its own: whoever holds a certificate of the common one must not pass for the front proxy.
     front_proxy = new_authority("perigee-test-front-proxy")
@@ -105,7 +105,8 @@ def _write_certificates(pki: Path, authority: Authority, addresses: tuple[str, .
     _write(pki / "front-proxy-ca.crt", front_proxy.pem)
     _write(pki / "sa.key", signing_key)
     _write(pki / "sa.pub", checking_key)
-    _write_pair(pki, "apiserver", authority.server("kube-apiserver", (*SERVER_NAMES, *addresses, SERVICE_ADDRESS)))
+    names = (*SERVER_NAMES, endpoint.address, endpoint.service_address)
+    _write_pair(pki, "apiserver", authority.server("kube-apiserver", names))
     _write_pair(pki, "apiserver-kubelet-client", authority.client("kube-apiserver-kubelet-client", MASTERS))
     _write_pair(pki, "front-proxy-client", front_proxy.client("front-proxy-client"))
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.realcluster.artifacts import CONTROL_PLANE, KUBERNETES_VERSION, NODE, OLDEST_MINOR, artifact_of
+from sandbox.realcluster.artifacts import CONTROL_PLANE, KUBERNETES_VERSION, NODE, NODE_TOOLS, OLDEST_MINOR, artifact_of
 from sandbox.realcluster.environment import Environment
 from sandbox.realcluster.faults import ProgramsMissing
 
@@ -21,6 +21,12 @@ REMEDY = (
     "run `python -m sandbox.realcluster build` (needs Go 1.26 or newer and takes 10 to 20 minutes once), "
     "or set KUBEBUILDER_ASSETS to a folder that holds them"
 )
+REMEDY_TOOLS = (
+    "install them, on Debian by "
+    "`apt-get install containerd runc containernetworking-plugins iptables conntrack iproute2`"
+)
+TOOL_FOLDERS = ("/usr/sbin", "/sbin", "/usr/lib/cni", "/opt/cni/bin")
+"""Where tools of the operating system lie that are on no ordinary user's PATH."""
 VERSION_ARGUMENTS = {
     "kubectl": ("version", "--client"),
     "helm": ("version", "--short"),
@@ -44,12 +50,12 @@ class Programs:
         """Raise ProgramsMissing unless all of `names` are there."""
         missing = tuple(name for name in names if name not in self.paths)
         if missing:
-            raise ProgramsMissing(missing, REMEDY)
+            raise ProgramsMissing(missing, REMEDY_TOOLS if set(missing) <= set(NODE_TOOLS) else REMEDY)
 
 
 def names_for(*, node: bool) -> tuple[str, ...]:
     """The programs that a cluster needs, with or without a real node."""
-    return (*CONTROL_PLANE, *NODE) if node else CONTROL_PLANE
+    return (*CONTROL_PLANE, *NODE, *NODE_TOOLS) if node else CONTROL_PLANE
 
 
 def cache_folder(environment: Environment) -> Path:
@@ -71,12 +77,18 @@ def look_for_programs(environment: Environment, names: tuple[str, ...]) -> Progr
 
 
 def _look_for(name: str, environment: Environment) -> Path | None:
+    artifact = artifact_of(name)
+    if artifact is None:
+        # The CNI plugin `bridge` has a namesake in iproute2: the folders of plugins come first.
+        folders = [*reversed(TOOL_FOLDERS), *environment.search_path.split(":")]
+        tool = shutil.which(name, path=":".join(folders))
+        return Path(tool).absolute() if tool is not None else None
     if environment.assets is not None:
         # Named by the user on purpose: taken as it is, whatever its version.
         given = shutil.which(name, path=str(environment.assets))
         if given is not None:
             return Path(given).absolute()
-    built = cache_folder(environment) / artifact_of(name).folder / name
+    built = cache_folder(environment) / artifact.folder / name
     if built.exists():
         return built
     installed = shutil.which(name, path=environment.search_path)

@@ -22,9 +22,9 @@ SIMULATED_VOLUMES = "/var/lib/perigee-simulated"
 """The path written into volumes whose pods are simulated too: nobody ever creates it."""
 
 
-def write_stages(workspace: Workspace, *, volumes: str = SIMULATED_VOLUMES) -> None:
-    """Put the stages where kwok reads them; volumes get folders under `volumes`."""
-    text = f"{STAGES.read_text(encoding='utf-8')}---\n{yaml.safe_dump_all(volume_stages(volumes))}"
+def write_stages(workspace: Workspace) -> None:
+    """Put the stages where kwok reads them."""
+    text = f"{STAGES.read_text(encoding='utf-8')}---\n{yaml.safe_dump_all(volume_stages(SIMULATED_VOLUMES))}"
     (workspace.home / "stages.yaml").write_text(text, encoding="utf-8")
 
 
@@ -43,9 +43,8 @@ def kwok(programs: Programs, workspace: Workspace) -> Command:
     )
 
 
-def simulated_node(number: int, version: str) -> dict[str, Any]:
+def simulated_node(name: str, version: str) -> dict[str, Any]:
     """A node that kwok brings to life, and that says its kubelet is of `version`."""
-    name = f"simulated-{number}"
     labels = {
         "sandbox.perigee.dev/simulated": "true",
         "kubernetes.io/hostname": name,
@@ -59,14 +58,14 @@ def simulated_node(number: int, version: str) -> dict[str, Any]:
     }
 
 
-def storage_class() -> dict[str, Any]:
-    """The default StorageClass; its provisioner is the stages of `volumes`."""
+def storage_class(*, real: bool) -> dict[str, Any]:
+    """The default StorageClass. Its provisioner is the stages of `volumes`, on a real node kube-controller-manager."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
         "metadata": {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
-        "provisioner": PROVISIONER,
+        "provisioner": "kubernetes.io/host-path" if real else PROVISIONER,
         "reclaimPolicy": "Delete",
         "volumeBindingMode": "Immediate",
-        "allowVolumeExpansion": True,
+        "allowVolumeExpansion": not real,
     }

@@ -10,14 +10,14 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox.realcluster.faults import NotServing, ProgramDied
 
 TETHER = Path(__file__).with_name("tether.py")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 TAIL_LINES = 12
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
@@ -25,14 +25,11 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A program to run: `name` also names its log file, `program` is an absolute path; `umask` is that of the files
-    it makes.
-    """
+    """A program to run: `name` also names its log file, `program` is an absolute path."""
 
     name: str
     program: Path
     arguments: tuple[str, ...]
-    umask: int = 0o022
 
 
 class RunningProgram:
@@ -82,8 +79,11 @@ class RunningProgram:
         raise NotServing(f"{self.command.name} (process {self.pid}) did not end although it was killed")
 
 
-async def start(command: Command, logs: Path, *, variables: Mapping[str, str] | None = None) -> RunningProgram:
-    """Start a program tethered to this process, its output in `logs`/<name>.log."""
+async def start(command: Command, logs: Path) -> RunningProgram:
+    """Start a program tethered to this process, its output in `logs`/<name>.log.
+
+    It sees no environment of ours: a proxy that is set for the user must not come between the programs.
+    """
     log = logs / f"{command.name}.log"
     output = await asyncio.to_thread(log.open, "ab")
     try:
@@ -98,8 +98,7 @@ async def start(command: Command, logs: Path, *, variables: Mapping[str, str] | 
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=variables,
-            umask=command.umask,
+            env={"HOME": str(logs.parent), "PATH": PATH},
             # Ctrl-C in the terminal is for us: we stop them in order.
             start_new_session=True,
         )
@@ -109,11 +108,17 @@ async def start(command: Command, logs: Path, *, variables: Mapping[str, str] | 
 
 
 async def stop_all(programs: Sequence[RunningProgram], seconds: float = STOP_SECONDS) -> None:
-    """Stop them in the reverse order of their start: a server whose storage is gone already would wait for it."""
-    async with AsyncExitStack() as stack:
-        # The stack goes on with the others when one of them fails.
-        for program in programs:
-            stack.push_async_callback(program.stop, seconds)
+    """Stop the first of them last and all others at once, each within `seconds` of SIGTERM.
+
+    The first is storage: the API server would wait for it. The API server in turn waits for clients that vanish without
+    a word, as those of a node do whose network is gone: hence not one after the other.
+    """
+    storage, clients = programs[:1], programs[1:]
+    for together in (clients, storage):
+        stopped = await asyncio.gather(*(program.stop(seconds) for program in together), return_exceptions=True)
+        failures = [failure for failure in stopped if isinstance(failure, BaseException)]
+        if failures:
+            raise failures[0]
 
 
 async def wait_until(
