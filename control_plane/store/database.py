@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -63,6 +64,9 @@ class Database:
 
 
 def _tune_sqlite(engine: AsyncEngine) -> None:
+    # At DEBUG the driver logs every statement with its parameters, whatever the engine hides.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
+
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(dbapi_connection: Any, _record: object) -> None:
         # Transactions are begun below, in the mode that they need; the driver shall not begin its own.

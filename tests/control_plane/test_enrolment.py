@@ -101,7 +101,7 @@ async def test_who_guesses_cannot_tell_a_token_that_exists_from_one_that_does_no
     await gate.post("/v1/enroll", data=Keys().request(spent).to_bytes())
     await plane.services.membership.revoke_token(revoked.split("_")[1])
     clock.pass_by(601)
-    guesses = [f"{token.rpartition('_')[0]}_{Bearer.new(Kind.ENROL).secret}" for token in (spent, expired, revoked)]
+    guesses = [f"{token[:21]}_{Bearer.new(Kind.ENROL).secret}" for token in (spent, expired, revoked)]
     guesses += [Bearer.new(Kind.ENROL).reveal(), Bearer.new(Kind.ADMIN).reveal(), "not-a-token-at-all"]
     replies = [await gate.post("/v1/enroll", data=Keys().request(guess).to_bytes()) for guess in guesses]
     assert {(reply.status, reply.body) for reply in replies} == {(401, replies[0].body)}

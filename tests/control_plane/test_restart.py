@@ -75,6 +75,10 @@ async def test_a_restored_backup_goes_on_in_a_new_epoch(settings: Settings, cloc
     assert standing(after)[0] == 2
 
 
+def mode_of(file: Path) -> int:
+    return file.stat().st_mode & 0o777
+
+
 def standing(reply: Reply) -> tuple[int, int]:
     epoch, version, _ = reply.headers["ETag"].strip('"').split(".")
     return int(epoch), int(version)
@@ -88,11 +92,14 @@ async def test_a_directory_is_served_once(settings: Settings, clock: StillClock)
 
 async def test_the_first_admins_token_is_written_once_and_privately(settings: Settings, clock: StillClock) -> None:
     async with ControlPlane.serve(settings, clock=clock) as plane:
-        file = Path(plane.admin_token_file)
-    assert file.stat().st_mode & 0o777 == 0o600
-    file.unlink()
-    async with ControlPlane.serve(settings, clock=clock):
-        assert not file.exists(), "a second admin is not made behind the first one's back"
+        token = await plane.admin_token()
+    assert mode_of(settings.directory / "admin-token") == 0o600
+    (settings.directory / "admin-token").unlink()
+    async with ControlPlane.serve(settings, clock=clock) as plane:
+        async with administering(plane, token) as admin:
+            assert [user["name"] for user in (await admin.get("/users")).json["users"]] == ["admin"]
+        with pytest.raises(FileNotFoundError):
+            await plane.admin_token()
 
 
 async def test_other_host_names_need_no_other_trust(settings: Settings, clock: StillClock) -> None:

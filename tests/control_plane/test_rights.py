@@ -1,4 +1,4 @@
-"""Every route of the table, with nobody's, every lower and every sufficient role's token: 401, 403 or something else."""
+"""Every route of the table, called by nobody and by every role: 401, 403, or whatever the call itself says."""
 
 from __future__ import annotations
 

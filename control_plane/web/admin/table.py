@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from control_plane.services.accounts import Role
 from control_plane.web.admin import access, clusters, instances
 from control_plane.web.admin.openapi import describe
 from control_plane.web.admin.route import Answer, Call, Route
 
 
+@cache
+def _description() -> dict[str, Any]:
+    return describe(ROUTES)
+
+
 async def _openapi(_call: Call) -> Answer:
-    return Answer(describe(ROUTES))
+    return Answer(_description())
 
 
 ROUTES: tuple[Route, ...] = (
