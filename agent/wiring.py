@@ -19,10 +19,11 @@ from agent.cluster.state import ClusterState
 from agent.daemon import Daemon, stop_on_signals
 from agent.loops.accepted import Accepted
 from agent.loops.effects import Effects
+from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock
 from agent.loops.poll import PollLoop, PollPace, PollPorts
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
-from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller
+from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
 from agent.loops.statuses import Statuses
 from agent.ports import Clock, Telemetry
 from agent.settings import Settings
@@ -76,7 +77,8 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     identity, bundle = await _identity(settings, shelf, clock)
     uplink = await resources.enter_async_context(HttpUplink(settings.uplink, identity, clock=clock))
     cluster = KubernetesCluster(client, clock)
-    telemetry = await _telemetry(settings, resources, cluster=cluster, clock=clock, sinks=sinks)
+    metrics = _metrics(cluster, uplink, identity, clock=clock)
+    telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
     accepted, statuses = Accepted(), Statuses()
     poll_ports = PollPorts(uplink, IndexVerifier(bundle, settings.cluster.name), ClusterState(shelf), telemetry, clock)
     effects = Effects(cluster, ClusterInventories(shelf), GeneratedKeys(client, shelf), telemetry, clock)
@@ -87,7 +89,13 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
             ReconcileLoop(
                 effects, accepted, statuses, pace=_reconcile_pace(settings), agent_namespace=settings.cluster.namespace
             ),
-            ReportLoop(report_ports, accepted, statuses, pace=_report_pace(settings), teller=_teller(settings)),
+            ReportLoop(
+                report_ports,
+                Told(accepted, statuses),
+                _outbox(settings),
+                pace=_report_pace(settings),
+                teller=Teller(__version__, settings.cluster.name),
+            ),
         ),
         services=(cluster,),
         grace_seconds=settings.daemon.grace_seconds,
@@ -111,19 +119,28 @@ async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tup
     return fresh, first_bundle(envelope, root_fingerprint=pin)
 
 
-async def _telemetry(
-    settings: Settings,
-    resources: AsyncExitStack,
-    *,
-    cluster: KubernetesCluster,
-    clock: Clock,
-    sinks: Sequence[Telemetry],
-) -> Telemetry:
-    """Every sink, and the two listeners that show what they gathered."""
+def _metrics(cluster: KubernetesCluster, uplink: HttpUplink, identity: Identity, *, clock: Clock) -> Metrics:
     metrics = Metrics(version=__version__, clock=clock)
     metrics.count_requests(cluster.requests)
-    readiness = Readiness(clock=clock, stale_seconds=settings.probes.stale_seconds)
+    metrics.show(
+        "perigee_certificate_not_after_timestamp_seconds",
+        "When the agent's certificate ends.",
+        lambda: identity.not_after.timestamp(),
+    )
+    metrics.show(
+        "perigee_clock_skew_seconds",
+        "How far the agent's clock is ahead of the control plane's.",
+        lambda: uplink.skew_seconds,
+    )
+    return metrics
+
+
+async def _telemetry(
+    settings: Settings, resources: AsyncExitStack, *, metrics: Metrics, clock: Clock, sinks: Sequence[Telemetry]
+) -> Telemetry:
+    """Every sink, and the two listeners that show what they gathered."""
     probes, scrape = settings.probes, settings.metrics
+    readiness = Readiness(clock=clock, stale_seconds=probes.stale_seconds)
     await resources.enter_async_context(serving_probes(host=probes.host, port=probes.port, verdict=readiness.verdict))
     await resources.enter_async_context(serving_metrics(metrics, host=scrape.host, port=scrape.port))
     return Sinks((metrics, Records(), readiness, *sinks))
@@ -146,11 +163,10 @@ def _report_pace(settings: Settings) -> ReportPace:
     return ReportPace(
         gather_seconds=min(_GATHER_SECONDS, settings.report.seconds),
         heartbeat_seconds=settings.report.seconds,
-        batch_limit=settings.report.batch_limit,
         least_backoff_seconds=backoff.min_seconds,
         most_backoff_seconds=min(backoff.max_seconds, settings.report.seconds),
     )
 
 
-def _teller(settings: Settings) -> Teller:
-    return Teller(version=__version__, cluster=settings.cluster.name, stream=str(uuid.uuid4()))
+def _outbox(settings: Settings) -> Outbox:
+    return Outbox(stream=str(uuid.uuid4()), limit=settings.report.outbox_limit, batch_limit=settings.report.batch_limit)

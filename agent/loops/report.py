@@ -1,22 +1,22 @@
 """When the control plane is told: soon after something changed, batched, and as a heartbeat when nothing did.
 
-A report that does not get through is sent again under the same sequence; meanwhile newer statuses replace older ones,
-so that what waits is bounded by the number of instances.
+A batch that does not get through is sent again under the same sequence, so that it counts once; what waits meanwhile
+is bounded by the outbox.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.loops.accepted import Accepted
+from agent.loops.outbox import Batch, Outbox
 from agent.loops.pace import Backoff
 from agent.loops.statuses import Statuses
 from agent.model.conditions import Condition, Truth
-from agent.model.errors import AgentError
+from agent.model.errors import NotAuthorised, Retryable, Terminal
 from agent.model.facts import ReportDelayed, ReportDelivered
-from agent.model.status import AgentStatus, InstanceStatus
+from agent.model.status import AgentStatus
 from agent.ports import Clock, Cluster, ControlPlane, ReportCodec, Telemetry
 
 
@@ -37,18 +37,24 @@ class ReportPace:
 
     gather_seconds: float
     heartbeat_seconds: float
-    batch_limit: int
     least_backoff_seconds: float
     most_backoff_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What there is to tell."""
+
+    accepted: Accepted
+    statuses: Statuses
+
+
+@dataclass(frozen=True, slots=True)
 class Teller:
-    """Who reports: the agent's version, its cluster's name, and the stream that its batches are numbered in."""
+    """Who reports: the agent's version and its cluster's name."""
 
     version: str
     cluster: str
-    stream: str
 
 
 class ReportLoop:
@@ -56,15 +62,12 @@ class ReportLoop:
 
     name = "report"
 
-    def __init__(
-        self, ports: ReportPorts, accepted: Accepted, statuses: Statuses, *, pace: ReportPace, teller: Teller
-    ) -> None:
+    def __init__(self, ports: ReportPorts, told: Told, outbox: Outbox, *, pace: ReportPace, teller: Teller) -> None:
         self._ports = ports
-        self._accepted = accepted
-        self._statuses = statuses
+        self._told = told
+        self._outbox = outbox
         self._pace = pace
         self._teller = teller
-        self._sequence = 0
         self._backoff = Backoff(pace.least_backoff_seconds, pace.most_backoff_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,40 +85,43 @@ class ReportLoop:
         async with asyncio.TaskGroup() as group:
             waits = [
                 group.create_task(self._ports.clock.wait(stop, seconds=self._pace.heartbeat_seconds)),
-                group.create_task(self._statuses.news.wait()),
+                group.create_task(self._told.statuses.news.wait()),
             ]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
                 wait.cancel()
 
     async def _tell(self) -> bool:
-        """Send everything untold, batch by batch; False if the control plane did not take it."""
+        """Send everything untold, batch by batch; False if the control plane cannot take it now."""
         self._claim_access()
-        untold = self._statuses.untold()
-        batches = [untold[at : at + self._pace.batch_limit] for at in range(0, len(untold), self._pace.batch_limit)]
-        for batch in batches or [()]:
+        untold = self._told.statuses.untold()
+        self._outbox.put(agent=self._agent(), instances=untold)
+        self._told.statuses.told(untold)
+        while (batch := self._outbox.next()) is not None:
             try:
                 await self._send(batch)
-            except AgentError as error:
-                self._ports.telemetry.emit(ReportDelayed(len(untold), 0, error.reason))
-                self._statuses.news.set()
+            except (Retryable, NotAuthorised) as error:
+                self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
                 return False
-            self._statuses.told(batch)
+            except Terminal as error:
+                # This batch will never be taken; the others are none the worse for it.
+                self._outbox.reject(batch.sequence)
+                self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
         self._backoff.reset()
         return True
 
-    async def _send(self, batch: Sequence[InstanceStatus]) -> None:
-        self._sequence += 1
-        body = self._ports.codec(agent=self._agent(), instances=batch)
-        await self._ports.control_plane.report(stream=self._teller.stream, sequence=self._sequence, body=body)
-        self._ports.telemetry.emit(ReportDelivered(len(batch)))
+    async def _send(self, batch: Batch) -> None:
+        body = self._ports.codec(agent=batch.agent, instances=batch.instances)
+        await self._ports.control_plane.report(stream=self._outbox.stream, sequence=batch.sequence, body=body)
+        self._outbox.acknowledge(batch.sequence)
+        self._ports.telemetry.emit(ReportDelivered(len(batch.instances)))
 
     def _agent(self) -> AgentStatus:
         return AgentStatus(
             version=self._teller.version,
             cluster=self._teller.cluster,
-            standing=self._accepted.desired.standing,
-            conditions=self._statuses.conditions(),
+            standing=self._told.accepted.desired.standing,
+            conditions=self._told.statuses.conditions(),
             requests=self._ports.cluster.requests(),
             observed_at=self._ports.clock.now(),
         )
@@ -127,4 +133,4 @@ class ReportLoop:
             condition = Condition("ClusterAccess", Truth.FALSE, failures[0].reason, failures[0].explain(), now)
         else:
             condition = Condition("ClusterAccess", Truth.TRUE, "Watching", "every watched kind is observed", now)
-        self._statuses.claim(condition)
+        self._told.statuses.claim(condition)

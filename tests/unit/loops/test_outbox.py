@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.model.desired import Standing
 from agent.model.status import AgentStatus, InstanceStatus
-from agent.uplink.outbox import Outbox
+from agent.loops.outbox import Outbox
 from tests.support.clock import BEGIN
 
 AGENT = AgentStatus("1", "north", Standing(1, 1), (), {}, BEGIN)
