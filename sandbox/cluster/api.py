@@ -68,7 +68,7 @@ class Api:
         """
         with errors.shaped(kind):
             born = self._newborn(kind, document)
-        schema = merge.schema_for(kind.api_version, kind.name)
+        schema = _schema(kind)
         owned = merge.update(None, born, manager=write.manager, now=self.now(), schema=schema)
         return self._settle_in(kind, owned, write)
 
@@ -81,7 +81,7 @@ class Api:
         self._require_same(live, document["metadata"])
         with errors.shaped(live.kind):
             revised = lives.revised(live.kind, live.document, document, subresource=write.subresource)
-        schema = merge.schema_for(live.kind.api_version, live.kind.name)
+        schema = _schema(live.kind)
         owned = merge.update(
             live.document, revised, manager=write.manager, now=self.now(), schema=schema, subresource=write.subresource
         )
@@ -93,27 +93,28 @@ class Api:
         Raises:
             ApiError: 409 naming the managers and fields in conflict, 422 for the content.
         """
-        self._require_same(live, applied["metadata"])
         merged = self._merged(live.document, applied, live.kind, write)
+        self._require_same(live, merged["metadata"])
         if merged == live.document:
             return live
         revised = lives.revised(live.kind, live.document, merged, subresource=write.subresource)
         return self._commit(live, revised, write)
 
-    def apply_new(self, kind: Kind, applied: Json, write: Write) -> Stored:
-        """Create an object out of one manager's intent.
+    def apply_new(self, kind: Kind, applied: Json, write: Write, *, place: Json) -> Stored:
+        """Create an object out of one manager's intent; ``place`` are its name and namespace.
 
         Raises:
             ApiError: as for ``create``.
         """
         merged = self._merged(None, applied, kind, write)
         owners = merged["metadata"].get("managedFields", [])
-        born = self._newborn(kind, merged)
+        with errors.shaped(kind):
+            born = self._newborn(kind, merged | {"metadata": merged["metadata"] | place})
         born["metadata"]["managedFields"] = owners
         return self._settle_in(kind, born, write)
 
     def _merged(self, live: Json | None, applied: Json, kind: Kind, write: Write) -> Json:
-        schema = merge.schema_for(kind.api_version, kind.name)
+        schema = _schema(kind)
         try:
             return merge.apply(
                 live, applied, manager=write.manager, force=write.force, now=self.now(), schema=schema,
@@ -191,6 +192,10 @@ class Api:
             raise errors.invalid(kind, document["metadata"].get("name", ""), found)
 
 
+def _schema(kind: Kind) -> merge.Schema:
+    return merge.schema_for(kind.api_version, kind.name, has_status=kind.status)
+
+
 def unsaved(kind: Kind, document: Json) -> Stored:
     """Return an object as a dry run answers it: complete, but not stored and without a version of its own."""
     return held_by(kind, document, int(document["metadata"].get("resourceVersion", 0)))
@@ -206,7 +211,7 @@ def patched(kind: Kind, live: Json, patch: Any, form: str) -> Json:
         raise errors.bad_request(f"error decoding patch: {type(patch).__name__} is not what {form} consists of")
     try:
         if form == STRATEGIC_PATCH:
-            return merge.strategic_merge(live, patch, merge.schema_for(kind.api_version, kind.name))
+            return merge.strategic_merge(live, patch, _schema(kind))
         if form == MERGE_PATCH:
             return merge.json_merge(live, patch)
         result: Json = jsonpatch.apply_patch(copy.deepcopy(live), patch)

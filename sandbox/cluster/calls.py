@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from sandbox.cluster import errors
-from sandbox.cluster.api import APPLY_PATCH, Write
+from sandbox.cluster.api import Write
 from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
 
@@ -72,13 +72,24 @@ class Call:
         Raises:
             ApiError: 400, when the body is no object of the kind, name and namespace in the path; 415 for its format.
         """
-        if self.content_type not in {*_DOCUMENTS, APPLY_PATCH}:
+        if self.content_type not in _DOCUMENTS:
             raise errors.unsupported((*_DOCUMENTS, "application/vnd.kubernetes.protobuf"))
         document: Json = self.decoded()
         with errors.shaped(self.target.kind):
             self._require_kind(document)
-            self.require_address(document.setdefault("metadata", {}))
+            document["metadata"] = self.addressed(document.get("metadata") or {})
         return document
+
+    def intent(self) -> Json:
+        """Return the object in the body of an apply as it was sent.
+
+        Raises:
+            ApiError: 400, when it has another name or namespace than the path.
+        """
+        intent: Json = self.decoded()
+        with errors.shaped(self.target.kind):
+            self.addressed(intent.get("metadata") or {})
+        return intent
 
     def decoded(self) -> Any:
         """Return the body as JSON or, where the content type says so, as YAML.
@@ -93,20 +104,25 @@ class Call:
         except (ValueError, yaml.YAMLError) as fault:
             raise errors.bad_request(f"the body of the request cannot be decoded: {fault}") from fault
 
-    def require_address(self, metadata: Json) -> None:
-        """Give metadata the name and namespace of the path.
+    def addressed(self, metadata: Json) -> Json:
+        """Return metadata with the name and namespace of the path.
 
         Raises:
             ApiError: 400, when it has others.
         """
         target = self.target
-        if target.kind.namespaced and metadata.setdefault("namespace", target.namespace) != target.namespace:
+        given = {key: value for key, value in (("name", target.name), ("namespace", target.namespace)) if value}
+        metadata = given | {
+            key: value for key, value in metadata.items() if value not in (None, "") or key not in given
+        }
+        if target.kind.namespaced and metadata["namespace"] != target.namespace:
             raise errors.bad_request(
                 "the namespace of the provided object does not match the namespace sent on the request"
             )
-        if target.name and metadata.setdefault("name", target.name) != target.name:
+        if target.name and metadata["name"] != target.name:
             message = f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
             raise errors.bad_request(message)
+        return metadata
 
     def _require_kind(self, document: Json) -> None:
         kind = self.target.kind

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from sandbox.cluster import errors
 from sandbox.cluster.api import Api, unsaved
 from sandbox.cluster.conventions import lives
-from sandbox.cluster.kinds import NAMESPACE, POD, Json
+from sandbox.cluster.kinds import DEFINITION, NAMESPACE, POD, Json
 from sandbox.cluster.pace import stamp_after
 from sandbox.cluster.store import Stored
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
+CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 _FINALIZER = {"Foreground": FOREGROUND, "Orphan": ORPHAN}
 
 
@@ -83,6 +84,8 @@ def _marked(api: Api, live: Stored, how: Deletion) -> Json:
 
 def _finalizers(live: Stored, how: Deletion) -> list[str]:
     present = live.document["metadata"].get("finalizers", [])
+    if live.kind == DEFINITION:
+        return [*present, CLEANUP] if CLEANUP not in present else present
     policy = how.policy or ("Orphan" if live.kind.orphans else "Background")
     others = [name for name in present if name not in _FINALIZER.values()]
     if how.policy is None and len(others) != len(present):

@@ -7,7 +7,7 @@ no generation at all, and a Deployment counts changes of its annotations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -18,7 +18,7 @@ SPEC_AND_ANNOTATIONS = ("spec", "annotations")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of object.
+    """One kind of object; it is the same kind whatever else is told of it.
 
     ``counted`` names what a new generation is counted for: ``spec``, ``annotations``, ``*`` (all but metadata and
     status); empty when objects of the kind carry no generation. ``returned`` says that a DELETE answers with the object
@@ -32,19 +32,19 @@ class Kind:
     group: str
     version: str
     name: str
-    plural: str
-    namespaced: bool = True
-    short: tuple[str, ...] = ()
-    status: bool = False
-    scale: bool = False
-    counted: tuple[str, ...] = ()
-    returned: bool = False
-    orphans: bool = False
-    categories: tuple[str, ...] = ()
-    stored: bool = True
-    collection: bool = True
-    upserted: bool = False
-    unconditional: bool = True
+    plural: str = field(compare=False)
+    namespaced: bool = field(default=True, compare=False)
+    short: tuple[str, ...] = field(default=(), compare=False)
+    status: bool = field(default=False, compare=False)
+    scale: bool = field(default=False, compare=False)
+    counted: tuple[str, ...] = field(default=(), compare=False)
+    returned: bool = field(default=False, compare=False)
+    orphans: bool = field(default=False, compare=False)
+    categories: tuple[str, ...] = field(default=(), compare=False)
+    stored: bool = field(default=True, compare=False)
+    collection: bool = field(default=True, compare=False)
+    upserted: bool = field(default=False, compare=False)
+    unconditional: bool = field(default=True, compare=False)
 
     @property
     def api_version(self) -> str:
@@ -185,6 +185,6 @@ class Catalogue:
         self._by_name[kind.api_version, kind.name] = kind
 
     def drop(self, kind: Kind) -> None:
-        """Stop serving a kind."""
-        del self._by_plural[kind.group, kind.version, kind.plural]
-        del self._by_name[kind.api_version, kind.name]
+        """Stop serving a kind, if it is served."""
+        self._by_plural.pop((kind.group, kind.version, kind.plural), None)
+        self._by_name.pop((kind.api_version, kind.name), None)

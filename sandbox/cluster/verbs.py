@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.cluster import asks, errors, logs, reads, scaling
-from sandbox.cluster.api import APPLY_PATCH, PATCHES, Api, patched
+from sandbox.cluster.api import APPLY_PATCH, PATCHES, STRATEGIC_PATCH, Api, patched
 from sandbox.cluster.calls import Answer, Call
 from sandbox.cluster.deletion import Deletion, delete
-from sandbox.cluster.kinds import Json
+from sandbox.cluster.kinds import BUILT_IN, Json
 from sandbox.cluster.routes import METHODS
 from sandbox.cluster.store import Stored, encoded
 
@@ -76,12 +76,14 @@ def _patch(api: Api, call: Call) -> Answer:
         raise errors.invalid_options(
             "PatchOptions", errors.Cause.forbidden("force", "may not be specified for non-apply patch")
         )
+    if call.content_type == STRATEGIC_PATCH and call.target.kind not in BUILT_IN:
+        raise errors.unsupported(tuple(form for form in PATCHES if form != STRATEGIC_PATCH))
     live, patch, form = _live(api, call), call.decoded(), call.content_type
     if call.target.subresource == "scale":
         document = scaling.scaled(live, patched(live.kind, scaling.scale_of(live), patch, form))
     else:
         document = patched(live.kind, live.document, patch, form)
-        call.require_address(document["metadata"])
+        call.addressed(document["metadata"])
     return _shown(call, api.replace(live, document, call.write()))
 
 
@@ -94,9 +96,10 @@ def _apply(api: Api, call: Call) -> Answer:
     live = api.store.get(target.kind, target.namespace, target.name)
     if live is None and target.subresource:
         raise errors.not_found(target.kind, target.name)
-    applied = call.document()
+    applied = call.intent()
     if live is None:
-        return _shown(call, api.apply_new(target.kind, applied, call.write()), code=201)
+        place = call.addressed({})
+        return _shown(call, api.apply_new(target.kind, applied, call.write(), place=place), code=201)
     if target.subresource == "scale":
         applied = scaling.intent(live, applied)
     return _shown(call, api.apply(live, applied, call.write()))

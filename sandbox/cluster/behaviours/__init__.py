@@ -12,6 +12,7 @@ from functools import partial
 
 from sandbox.cluster.api import Api, Write
 from sandbox.cluster.behaviours.agenda import Agenda
+from sandbox.cluster.behaviours.definitions import Definitions
 from sandbox.cluster.behaviours.deployments import Deployments
 from sandbox.cluster.behaviours.desk import Behaviour, Desk
 from sandbox.cluster.behaviours.family import Family
@@ -51,6 +52,7 @@ class Behaviours:
         desk = Desk(api, Family(api.store), self._agenda.later)
         self._behaviours: tuple[Behaviour, ...] = (
             Namespaces(desk),
+            Definitions(desk),
             Garbage(desk),
             Volumes(desk),
             Kubelet(desk, (latencies.pod_start_seconds, latencies.job_seconds, latencies.pod_stop_seconds)),

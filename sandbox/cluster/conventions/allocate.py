@@ -9,7 +9,7 @@ import ipaddress
 from itertools import count
 
 from sandbox.cluster.conventions.defaults import give
-from sandbox.cluster.kinds import CLAIM, CLASS, JOB, SERVICE, Json, Kind
+from sandbox.cluster.kinds import CLAIM, CLASS, DEFINITION, JOB, SERVICE, Json, Kind
 from sandbox.cluster.store import Store
 
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -31,6 +31,9 @@ class Gifts:
             self._service(born["spec"])
         if kind == JOB:
             _job(born)
+        if kind == DEFINITION:
+            stored = [version["name"] for version in born["spec"]["versions"] if version["storage"]]
+            born["status"] = born.get("status", {}) | {"storedVersions": stored}
         if kind == CLAIM and "storageClassName" not in born["spec"]:
             born["spec"] |= self._default_class()
 

@@ -177,6 +177,12 @@ def _job(document: Json) -> Iterator[Cause]:
         yield Cause.required("spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"')
 
 
+def _definition(document: Json) -> Iterator[Cause]:
+    spec, name = document["spec"], document["metadata"].get("name", "")
+    if name != f"{spec['names']['plural']}.{spec['group']}":
+        yield Cause.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
+
+
 def _has_containers(document: Json, path: str = "spec.containers") -> Iterator[Cause]:
     if not document["spec"].get("containers"):
         yield Cause.required(path, "")
@@ -184,6 +190,7 @@ def _has_containers(document: Json, path: str = "spec.containers") -> Iterator[C
 
 _CONTENT: dict[str, Content] = {
     "Pod": _has_containers,
+    "CustomResourceDefinition": _definition,
     "Job": _job,
     "Deployment": _workload,
     "ReplicaSet": _workload,

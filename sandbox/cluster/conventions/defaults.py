@@ -144,6 +144,7 @@ _TABLE: dict[str, tuple[Row, ...]] = {
         ("spec.hostPath.type", ""),
         ("status", {"phase": "Pending"}),
     ),
+    "CustomResourceDefinition": (("spec.conversion", {"strategy": "None"}),),
     "Ingress": (("status", {"loadBalancer": {}}),),
 }
 
@@ -258,6 +259,12 @@ def _binding(document: Json) -> None:
             subject.setdefault("apiGroup", group)
 
 
+def _definition(document: Json) -> None:
+    names = document["spec"]["names"]
+    names.setdefault("singular", names["kind"].lower())
+    names.setdefault("listKind", f"{names['kind']}List")
+
+
 def _at(path: str) -> Callable[[Json], None]:
     return lambda document: _pull_policy(document, at=path)
 
@@ -273,6 +280,7 @@ _DERIVED: dict[str, Callable[[Json], None]] = {
     "Service": _service,
     "NetworkPolicy": _network_policy,
     "LimitRange": _limit_range,
+    "CustomResourceDefinition": _definition,
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
 }

@@ -10,10 +10,11 @@ import uuid
 from collections.abc import Callable
 
 from sandbox.cluster.conventions.defaults import fill
-from sandbox.cluster.kinds import DEPLOYMENT, NAMESPACE, SERVICE, Json, Kind
+from sandbox.cluster.kinds import BUILT_IN, DEPLOYMENT, NAMESPACE, SERVICE, Json, Kind
 
 _CALLERS = ("labels", "annotations", "finalizers", "ownerReferences")
 _NAMING = ("name", "generateName", "namespace")
+_KEPT_BY_STATUS: dict[Kind, tuple[str, ...]] = {DEPLOYMENT: ("labels",)}
 _CHOSEN_BY_SERVER = {SERVICE: ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"), NAMESPACE: ("finalizers",)}
 
 
@@ -45,9 +46,8 @@ def _front_door(kind: Kind, live: Json, new: Json) -> Json:
 
 
 def _status_door(kind: Kind, live: Json, new: Json) -> Json:
-    metadata = _metadata(live, new)
-    if kind == DEPLOYMENT:
-        metadata = _but(metadata, "labels") | _only(live["metadata"], "labels")
+    metadata, kept = _metadata(live, new), _KEPT_BY_STATUS.get(kind, () if kind in BUILT_IN else _CALLERS)
+    metadata = _but(metadata, *kept) | _only(live["metadata"], *kept)
     return _but(live, "status") | _only(new, "status") | {"metadata": metadata}
 
 
