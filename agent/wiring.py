@@ -125,7 +125,7 @@ def _metrics(cluster: KubernetesCluster, uplink: HttpUplink, identity: Identity,
     metrics.show(
         "perigee_certificate_not_after_timestamp_seconds",
         "When the agent's certificate ends.",
-        lambda: identity.not_after.timestamp(),
+        identity.not_after.timestamp,
     )
     metrics.show(
         "perigee_clock_skew_seconds",

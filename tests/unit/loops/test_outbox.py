@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.loops.outbox import Outbox
 from agent.model.desired import Standing
 from agent.model.status import AgentStatus, InstanceStatus
-from agent.loops.outbox import Outbox
 from tests.support.clock import BEGIN
 
 AGENT = AgentStatus("1", "north", Standing(1, 1), (), {}, BEGIN)
