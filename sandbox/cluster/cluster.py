@@ -8,8 +8,10 @@ controllers; the audit log is closed last because each of them may still write i
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import secrets
+import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +27,7 @@ from sandbox.cluster.kinds import Catalogue
 from sandbox.cluster.pace import Pace, WallPace
 from sandbox.cluster.server import Access, Server
 from sandbox.cluster.store import Store
+from sandbox.pki import new_authority
 
 _HOST = "127.0.0.1"
 
@@ -79,10 +82,7 @@ class EmbeddedCluster:
         try:
             async with asyncio.TaskGroup() as group:
                 behaviours = Behaviours(api, group, latencies or Latencies())
-                await runner.setup()
-                await web.TCPSite(runner, _HOST, port).start()
-                address = f"http://{_HOST}:{runner.addresses[0][1]}"
-                await asyncio.to_thread(_write_kubeconfig, home / "kubeconfig", address, token)
+                address = await _listen(runner, port, home, token)
                 try:
                     yield cls("embedded", address, home / "kubeconfig", home / "audit.log")
                 finally:
@@ -93,22 +93,45 @@ class EmbeddedCluster:
             log.close()
 
 
+async def _listen(runner: web.AppRunner, port: int, home: Path, token: str) -> str:
+    """Serve over TLS, since kubectl sends no token without it; returns the address that the kubeconfig names too."""
+    authority, context = await asyncio.to_thread(_certify, home)
+    await runner.setup()
+    await web.TCPSite(runner, _HOST, port, ssl_context=context).start()
+    address = f"https://{_HOST}:{runner.addresses[0][1]}"
+    await asyncio.to_thread(_write_private, home / "kubeconfig", _kubeconfig(address, authority, token))
+    return address
+
+
 def _home(directory: Path | None) -> Path:
     home = directory or Path(tempfile.mkdtemp(prefix="perigee-cluster-"))
     home.mkdir(parents=True, exist_ok=True)
     return home
 
 
-def _write_kubeconfig(path: Path, server: str, token: str) -> None:
+def _certify(home: Path) -> tuple[bytes, ssl.SSLContext]:
+    """A fresh authority's certificate, and TLS that it vouches for."""
+    authority = new_authority("perigee-embedded")
+    pair = authority.server(_HOST, (_HOST, "localhost"))
+    files = home / "server.crt", home / "server.key"
+    for file, pem in zip(files, (pair.certificate, pair.key), strict=True):
+        _write_private(file, pem.decode("ascii"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*files)
+    return authority.pem, context
+
+
+def _write_private(path: Path, text: str) -> None:
     path.touch(mode=0o600)
-    path.write_text(_kubeconfig(server, token), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
 
 
-def _kubeconfig(server: str, token: str) -> str:
+def _kubeconfig(server: str, authority: bytes, token: str) -> str:
+    cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode("ascii")}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": "embedded", "cluster": {"server": server}}],
+        "clusters": [{"name": "embedded", "cluster": cluster}],
         "users": [{"name": "admin", "user": {"token": token}}],
         "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": "admin"}}],
         "current-context": "embedded",

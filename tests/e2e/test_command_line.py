@@ -97,10 +97,10 @@ async def test_without_a_kubeconfig_and_outside_a_pod_it_names_the_setting(here:
 async def test_an_api_server_that_does_not_answer_is_unreachable(here: Journey, tmp_path: Path) -> None:
     config = await asyncio.to_thread(here.cluster.kubeconfig.read_text)
     elsewhere = tmp_path / "kubeconfig"
-    await asyncio.to_thread(elsewhere.write_text, config.replace(here.cluster.server, "http://127.0.0.1:1"))
+    await asyncio.to_thread(elsewhere.write_text, config.replace(here.cluster.server, "https://127.0.0.1:1"))
     ended = await run_agent(here.settings(cluster={"kubeconfig": elsewhere}), tmp_path)
     assert ended.code == 5
-    assert "Kubernetes API server http://127.0.0.1:1" in the_line(ended)
+    assert "Kubernetes API server https://127.0.0.1:1" in the_line(ended)
 
 
 async def test_a_missing_right_at_the_start_is_not_authorised(

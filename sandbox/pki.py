@@ -1,6 +1,6 @@
 """Keys and certificates of one test cluster, made with `cryptography`; no openssl program is needed.
 
-Here: an authority and what it issues, as PEM. Not here: where the files lie (`workspace`). Keys are P-256: made in a
+Here: an authority and what it issues, as PEM. Not here: where the files lie. Keys are P-256: made in a
 millisecond.
 """
 
