@@ -64,9 +64,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def ended(code: Exit, message: str, hint: str = "") -> typer.Exit:
     """Say it on standard error, and the exception that ends the program with that code."""
-    typer.echo(f"error: {message}", err=True)
-    if hint:
-        typer.echo(f"  {hint}", err=True)
+    explained = f"{message}. {hint}" if hint else message
+    typer.echo(f"perigee: {explained}.", err=True)
     return typer.Exit(int(code))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,7 +73,7 @@ def apply(
     published: list[dict[str, Any]] = []
 
     async def work() -> None:
-        documents = read_documents(file)
+        documents = await asyncio.to_thread(read_documents, file)
         identities = [_identity(document) for document in documents]
         async with plane.connect() as access:
             for found, document in zip(identities, documents, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -116,7 +117,7 @@ def _plane(given: dict[str, Any]) -> Plane:
             async with by_directory(directory) as local:
                 yield local
         else:
-            async with by_http(_connection(given)) as remote:
+            async with by_http(await asyncio.to_thread(_connection, given)) as remote:
                 yield remote
 
     return Plane(connect, given["output"])

@@ -42,7 +42,7 @@ class AgentCalls:
     async def desired(self, request: web.Request) -> web.Response:
         """The signed index; with ``wait`` and ``If-None-Match``, as soon as there is another one, or 304."""
         cluster = await self._admitted(request)
-        wait = _wait_seconds(request.query.get("wait"), longest=self._services.settings.limits.wait_seconds)
+        wait = wait_seconds(request.query.get("wait"), longest=self._services.settings.limits.wait_seconds)
         if self._services.news.listening(cluster) >= self._services.settings.limits.polls:
             raise Throttled(Code.THROTTLED, "too many polls of this cluster wait already", hint="close some first")
         known = _known_tag(request)
@@ -69,7 +69,7 @@ class AgentCalls:
         cluster = await self._admitted(request)
         digests = decode_request(await request.read())
         found = await self._services.publishing.documents(cluster, digests)
-        return web.Response(body=encode_answer(_fitting(found)), content_type="application/json")
+        return web.Response(body=encode_answer(fitting(found)), content_type="application/json")
 
     async def reports(self, request: web.Request) -> web.Response:
         """One batch of reports, counted once per stream and sequence."""
@@ -92,7 +92,8 @@ class AgentCalls:
         return await self._services.membership.admit(x509.load_der_x509_certificate(certificate))
 
 
-def _wait_seconds(text: str | None, *, longest: float) -> float:
+def wait_seconds(text: str | None, *, longest: float) -> float:
+    """How long a poll may wait that asks for this; raises Fault if it is no whole number of seconds."""
     if text is None:
         return 0.0
     if not text.isascii() or not text.isdigit():
@@ -114,13 +115,13 @@ def _position(request: web.Request) -> tuple[str, int]:
     return stream, int(sequence)
 
 
-def _fitting(found: Mapping[str, bytes]) -> dict[str, bytes]:
+def fitting(found: Mapping[str, bytes]) -> dict[str, bytes]:
     """As many documents as one answer may hold; the agent asks again for the rest."""
-    fitting: dict[str, bytes] = {}
+    taken: dict[str, bytes] = {}
     room = MAX_DOCUMENTS_ANSWER_BYTES - _BASE64_OVERHEAD
     for digest, content in found.items():
         room -= (len(content) + 2) // 3 * 4 + _BASE64_OVERHEAD
         if room < 0:
             break
-        fitting[digest] = content
-    return fitting
+        taken[digest] = content
+    return taken
