@@ -50,3 +50,11 @@ class Kubectl:
     async def wait(self, what: str, *, until: str, seconds: int = 20) -> None:
         """Wait for a condition (`condition=complete`, `jsonpath=...`, `delete`)."""
         await self("wait", what, f"--for={until}", f"--timeout={seconds}s")
+
+    async def finish(self, job: str, *, seconds: int = 40) -> str:
+        """Wait for the end of a Job and give its log. Raises KubectlFailed with the log when the Job failed."""
+        await self.wait(f"job/{job}", until="jsonpath={.status.conditions[0].type}", seconds=seconds)
+        log, status = await self("logs", f"job/{job}"), (await self.get(f"job/{job}"))["status"]
+        if {"Failed", "FailureTarget"} & {condition["type"] for condition in status["conditions"]}:
+            raise KubectlFailed(f"the job {job} failed; its log: {log}")
+        return log
