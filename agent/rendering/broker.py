@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from agent.model.instance import Instance, Retain
 from agent.model.objects import Manifest
 from agent.rendering import services
+from agent.rendering.checks import Check, Command
 from agent.rendering.credentials import BROKER_PORT, Need
 from agent.rendering.names import Role
 from agent.rendering.services import VOLUME_PATH, Served
-from agent.rendering.versions import Check, Command
 
 SCRIPT = f"""set -eu
 umask 077

@@ -19,6 +19,7 @@ from agent.rendering.credentials import Need, variable_names
 LOG_FOLDER = "/var/log/airflow"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWN_PREFIX = "PERIGEE_"
+OWN_VARIABLES = frozenset({"AIRFLOW_CONFIG", "AIRFLOW_HOME", "DUMB_INIT_SETSID"})
 AUTH_MANAGER = "AIRFLOW__CORE__AUTH_MANAGER"
 
 _BECAUSE_OF_PROBES = "health checks and network policies rely on it"
@@ -35,6 +36,9 @@ FIXED: Mapping[tuple[str, str], str] = {
     ("logging", "base_log_folder"): "a volume is mounted there",
     ("logging", "worker_log_server_port"): _BECAUSE_OF_PROBES,
     ("logging", "trigger_log_server_port"): _BECAUSE_OF_PROBES,
+    ("celery", "worker_enable_remote_control"): _BECAUSE_OF_PROBES,
+    ("celery_broker_transport_options", "global_keyprefix"): _BECAUSE_OF_PROBES,
+    ("core", "hostname_callable"): "logs and health checks find pods by their names",
     ("celery", "worker_concurrency"): "spec.components.workers.queues[].concurrency sets it",
     ("core", "fernet_key"): _BECAUSE_OF_KEYS,
     ("database", "sql_alchemy_conn"): _BECAUSE_OF_KEYS,
@@ -107,5 +111,5 @@ def _refuse(name: str, *, path: str) -> None:
         raise Refused(f"{name!r} is not a name for an environment variable", path=path, reason="BadSetting")
     if name in _FIXED_VARIABLES:
         raise Refused(f"this setting is not open: {_FIXED_VARIABLES[name]}", path=path, reason="ReservedSetting")
-    if name in _KEY_VARIABLES or name.startswith(OWN_PREFIX) or name == "DUMB_INIT_SETSID":
+    if name in _KEY_VARIABLES or name.startswith(OWN_PREFIX) or name in OWN_VARIABLES:
         raise Refused(f"the variable {name} is Perigee's own", path=path, reason="ReservedSetting")

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from agent.model.instance import Instance, Retain
 from agent.model.objects import Manifest
 from agent.rendering import services
+from agent.rendering.checks import Check, Command
 from agent.rendering.credentials import DATABASE_NAME, DATABASE_PORT, DATABASE_USER, Need
 from agent.rendering.names import Role
 from agent.rendering.services import VOLUME_PATH, Served
-from agent.rendering.versions import Check, Command
 
 SUPERUSER = "postgres"
 MAX_CONNECTIONS = 200

@@ -72,7 +72,8 @@ def _template(instance: Instance, key_checksums: Mapping[str, str]) -> Manifest:
         user=pods.AIRFLOW_USER,
         group=pods.AIRFLOW_GROUP,
         grace_seconds=60,
-        annotations=pods.checksums(instance, checksum(needs, key_checksums)),
+        # No checksum of the configuration: another setting is no reason to migrate again.
+        annotations={pods.KEYS_CHECKSUM: checksum(needs, key_checksums)},
         extra_labels=pods.version_label(instance),
         restart="Never",
     )

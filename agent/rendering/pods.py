@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from agent.model.instance import Instance, Resources
 from agent.model.objects import Manifest
 from agent.rendering import config, labels, names, quantities
+from agent.rendering.checks import Check, Http
 from agent.rendering.credentials import Need, variables
 from agent.rendering.names import Role
-from agent.rendering.versions import INIT, Check, Http
+from agent.rendering.versions import INIT
 
 AIRFLOW_USER = 50000
 AIRFLOW_GROUP = 0
@@ -152,12 +153,6 @@ class AirflowContainer:
 
 def airflow(instance: Instance, wanted: AirflowContainer) -> Manifest:
     """A container with Airflow's image: configuration, keys and the document's variables, in this order of birth."""
-    own = [
-        {"name": "AIRFLOW_CONFIG", "value": NO_FILE},
-        {"name": "DUMB_INIT_SETSID", "value": "0"},
-    ]
-    theirs = config.environment(instance)
-    overridden = {variable["name"] for variable in theirs}
     return {
         "name": wanted.name,
         "image": instance.airflow.image,
@@ -166,10 +161,11 @@ def airflow(instance: Instance, wanted: AirflowContainer) -> Manifest:
         "args": list(wanted.argv),
         "envFrom": [{"configMapRef": {"name": names.CONFIG_MAP}}],
         "env": [
-            *(variable for variable in own if variable["name"] not in overridden),
+            {"name": "AIRFLOW_CONFIG", "value": NO_FILE},
+            {"name": "DUMB_INIT_SETSID", "value": "0"},
             *variables(wanted.needs),
             *wanted.variables,
-            *theirs,
+            *config.environment(instance),
         ],
         "resources": quantities.manifest(wanted.resources),
         "securityContext": container_security(read_only=wanted.read_only),

@@ -66,9 +66,8 @@ def _extras(facts: Process) -> Manifest:
     extras: Manifest = {
         "startupProbe": pods.probe(facts.startup),
         "livenessProbe": pods.probe(facts.liveness),
+        "readinessProbe": pods.probe(facts.readiness),
     }
-    if facts.readiness is not None:
-        extras["readinessProbe"] = pods.probe(facts.readiness)
     if facts.ports:
         extras["ports"] = pods.ports(facts.ports)
     if facts.drain_seconds:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from agent.model.instance import EmbeddedService, Instance, Resources, Retain
 from agent.model.objects import Manifest
 from agent.rendering import pods, quantities, workloads
+from agent.rendering.checks import Check
 from agent.rendering.credentials import Need, checksum, variables
 from agent.rendering.names import Role
 from agent.rendering.pods import PodShape
-from agent.rendering.versions import Check
 from agent.rendering.workloads import Identity, Volume
 
 VOLUME_PATH = "/var/lib/perigee"

@@ -1,8 +1,6 @@
 """What differs between Airflow's versions, as one table: processes, commands, ports, health checks, needs.
 
 Here: facts about Airflow, found by running it. Not here: Kubernetes objects made of them.
-Checks are HTTP where a process answers truthfully. Where it does not, a command runs: a call of ``airflow`` costs five
-to seven seconds of processor time, so such checks are rare and patient.
 """
 
 from __future__ import annotations
@@ -12,7 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from agent.model.errors import Refused
-from agent.rendering.credentials import BROKER_PORT, Need
+from agent.rendering import checks
+from agent.rendering.checks import Check, Http
+from agent.rendering.credentials import Need
 from agent.rendering.names import Role, of
 
 API_PORT = 8080
@@ -27,31 +27,6 @@ FAB_AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthM
 
 
 @dataclass(frozen=True, slots=True)
-class Http:
-    """Healthy if a GET answers 2xx or 3xx."""
-
-    path: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """Healthy if it ends with 0."""
-
-    argv: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What is asked, and how often and how patiently, in seconds and failures in a row."""
-
-    ask: Http | Command
-    period: int
-    timeout: int
-    failures: int
-
-
-@dataclass(frozen=True, slots=True)
 class Process:
     """One of Airflow's always-on processes.
 
@@ -63,7 +38,7 @@ class Process:
     needs: tuple[Need, ...]
     startup: Check
     liveness: Check
-    readiness: Check | None = None
+    readiness: Check
     ports: Mapping[str, int] = field(default_factory=dict)
     addressed: bool = False
     user_code: bool = False
@@ -82,33 +57,13 @@ class Release:
     defaults: Mapping[str, Mapping[str, str]]
 
 
-# monitor/health answers 200 whatever happened: only its body tells whether the database is there.
-_API_READY = (
-    "import json, urllib.request; "
-    f'answer = urllib.request.urlopen("http://127.0.0.1:{API_PORT}/api/v2/monitor/health", timeout=8); '
-    'raise SystemExit(json.load(answer)["metadatabase"]["status"] != "healthy")'
-)
-
-# A worker cut off from its broker is not at fault and reconnects by itself; restarting it would endanger its tasks.
-_WORKER_ALIVE = (
-    f"timeout 5 bash -c ': </dev/tcp/{of(Role.BROKER)}/{BROKER_PORT}' 2>/dev/null || exit 0; "
-    "exec celery --app airflow.providers.celery.executors.celery_executor.app "
-    'inspect ping --destination "celery@$HOSTNAME" --timeout 10'
-)
-_WORKER_CONSUMES = _WORKER_ALIVE.replace("|| exit 0", "|| exit 1")
-
-
-def _job_alive(job: str) -> Command:
-    return Command(("airflow", "jobs", "check", "--job-type", job, "--local"))
-
-
 _API_SERVER = Process(
     argv=("airflow", "api-server", "--port", str(API_PORT)),
     needs=(Need.METADATA, Need.ENCRYPTION, Need.TOKENS, Need.SESSIONS),
     # The Execution API starts with its first call, which takes up to nine seconds: here, and not in a task's heartbeat.
     startup=Check(Http("/execution/health", API_PORT), period=5, timeout=20, failures=120),
     liveness=Check(Http("/api/v2/version", API_PORT), period=20, timeout=15, failures=6),
-    readiness=Check(Command(("python3", "-c", _API_READY)), period=15, timeout=10, failures=3),
+    readiness=Check(checks.database_behind(API_PORT), period=15, timeout=10, failures=3),
     ports={"http": API_PORT},
     # Calls in flight arrive until every node has learnt that the pod is going.
     drain_seconds=5,
@@ -127,8 +82,9 @@ _SCHEDULER = Process(
 _DAG_PROCESSOR = Process(
     argv=("airflow", "dag-processor"),
     needs=(Need.METADATA, Need.ENCRYPTION),
-    startup=Check(_job_alive("DagProcessorJob"), period=15, timeout=30, failures=40),
-    liveness=Check(_job_alive("DagProcessorJob"), period=60, timeout=30, failures=5),
+    startup=Check(checks.heartbeat("DagProcessorJob"), period=5, timeout=15, failures=120),
+    liveness=Check(checks.heartbeat("DagProcessorJob"), period=30, timeout=20, failures=6),
+    readiness=Check(checks.heartbeat("DagProcessorJob"), period=15, timeout=15, failures=3),
 )
 
 _TRIGGERER = Process(
@@ -136,15 +92,17 @@ _TRIGGERER = Process(
     needs=(Need.METADATA, Need.ENCRYPTION, Need.SESSIONS),
     ports={"logs": TRIGGERER_LOG_PORT},
     addressed=True,
-    startup=Check(_job_alive("TriggererJob"), period=15, timeout=30, failures=40),
-    liveness=Check(_job_alive("TriggererJob"), period=60, timeout=30, failures=5),
+    startup=Check(checks.heartbeat("TriggererJob"), period=5, timeout=15, failures=120),
+    liveness=Check(checks.heartbeat("TriggererJob"), period=30, timeout=20, failures=6),
+    readiness=Check(checks.heartbeat("TriggererJob"), period=15, timeout=15, failures=3),
 )
 
 _WORKER = Process(
     argv=("airflow", "celery", "worker"),
     needs=(Need.QUEUES, Need.SESSIONS),
-    startup=Check(Command(("bash", "-c", _WORKER_CONSUMES)), period=15, timeout=30, failures=40),
-    liveness=Check(Command(("bash", "-c", _WORKER_ALIVE)), period=60, timeout=30, failures=10),
+    startup=Check(checks.consumes(without_broker=False), period=5, timeout=20, failures=120),
+    liveness=Check(checks.consumes(without_broker=True), period=60, timeout=30, failures=10),
+    readiness=Check(checks.consumes(without_broker=False), period=30, timeout=20, failures=3),
     ports={"logs": WORKER_LOG_PORT},
     addressed=True,
     user_code=True,
