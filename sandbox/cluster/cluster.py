@@ -11,6 +11,7 @@ import asyncio
 import base64
 import json
 import secrets
+import shutil
 import ssl
 import tempfile
 from collections.abc import AsyncIterator
@@ -73,13 +74,13 @@ class EmbeddedCluster:
             tuning: The clock and the limits.
         """
         tuned = tuning or Tuning()
-        home = await asyncio.to_thread(_home, directory)
-        log = await asyncio.to_thread(AuditLog, home / "audit.log")
-        token = secrets.token_hex(16)
-        api = Api(Store(window=tuned.window), Catalogue(), tuned.pace)
-        server = Server(api, log, Access(token, tuned.bookmark_seconds))
-        runner = web.AppRunner(server.application(), handler_cancellation=True, shutdown_timeout=1.0, access_log=None)
-        try:
+        async with _home(directory) as home, _audited(home) as log:
+            token = secrets.token_hex(16)
+            api = Api(Store(window=tuned.window), Catalogue(), tuned.pace)
+            server = Server(api, log, Access(token, tuned.bookmark_seconds))
+            runner = web.AppRunner(
+                server.application(), handler_cancellation=True, shutdown_timeout=1.0, access_log=None
+            )
             async with asyncio.TaskGroup() as group:
                 behaviours = Behaviours(api, group, latencies or Latencies())
                 address = await _listen(runner, port, home, token)
@@ -89,8 +90,6 @@ class EmbeddedCluster:
                     server.stop_watches()
                     await runner.cleanup()
                     behaviours.stop()
-        finally:
-            log.close()
 
 
 async def _listen(runner: web.AppRunner, port: int, home: Path, token: str) -> str:
@@ -103,10 +102,27 @@ async def _listen(runner: web.AppRunner, port: int, home: Path, token: str) -> s
     return address
 
 
-def _home(directory: Path | None) -> Path:
-    home = directory or Path(tempfile.mkdtemp(prefix="perigee-cluster-"))
-    home.mkdir(parents=True, exist_ok=True)
-    return home
+@asynccontextmanager
+async def _home(directory: Path | None) -> AsyncIterator[Path]:
+    """The folder for the cluster's files; one of our own making goes with the cluster."""
+    if directory is not None:
+        await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+        yield directory
+        return
+    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="perigee-cluster-"))
+    try:
+        yield home
+    finally:
+        await asyncio.to_thread(shutil.rmtree, home)
+
+
+@asynccontextmanager
+async def _audited(home: Path) -> AsyncIterator[AuditLog]:
+    log = await asyncio.to_thread(AuditLog, home / "audit.log")
+    try:
+        yield log
+    finally:
+        log.close()
 
 
 def _certify(home: Path) -> tuple[bytes, ssl.SSLContext]:
