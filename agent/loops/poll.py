@@ -119,6 +119,7 @@ class PollLoop:
         await self._keep(index, judged, fetched)
         self._publish(index.standing, judged, {entry.id for entry in index.entries})
         self._claim("DesiredStateAccepted", Truth.TRUE, "Verified", f"{index.standing.epoch}.{index.standing.version}")
+        self._claim_unknown(index.unknown_fields)
         missing = [entry.id for entry in wanted if entry.digest not in fetched]
         if missing:
             raise Retryable(f"the control plane lists documents that it does not have, of {', '.join(missing[:3])}")
@@ -160,6 +161,13 @@ class PollLoop:
             return
         self._ports.telemetry.emit(PollFailed(error.reason, error.explain()))
         self._claim("Connected", Truth.FALSE, error.reason, error.explain())
+
+    def _claim_unknown(self, names: tuple[str, ...]) -> None:
+        if names:
+            message = f"this agent does not know: {', '.join(names)}"
+            self._claim("UnknownFields", Truth.TRUE, "NewerThanAgent", message)
+        else:
+            self._claim("UnknownFields", Truth.FALSE, "AllKnown", "")
 
     def _claim(self, claim: str, status: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition(claim, status, reason, message, self._ports.clock.now()))

@@ -199,3 +199,12 @@ async def test_fields_of_a_newer_control_plane_are_named_and_tolerated(stage: St
         assert json.loads(raw)["spec"]["upgrade"]
         unknown = listener.condition(stage.honest, "UnknownFields")
         assert (unknown.status, unknown.message) == ("True", "this agent does not know: spec.upgrade")
+
+
+async def test_fields_of_a_newer_index_are_named_and_tolerated(stage: Stage) -> None:
+    async with stage.listening() as listener:
+        stage.say(1, stage.document(stage.honest), orders=[])
+        await reconciled(listener, stage.honest)
+        claimed = listener.agent_condition("UnknownFields")
+        assert claimed is not None
+        assert (claimed.status, claimed.message) == ("True", "this agent does not know: orders")
