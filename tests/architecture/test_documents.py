@@ -17,7 +17,7 @@ from agent.cluster.kinds import KINDS
 from agent.planning.stages import WAITS
 from agent.settings.tree import Settings
 from agent.wire.refusals import Reason
-from tests.architecture.tree import ROOT, files, project, read
+from tests.architecture.tree import ROOT, files, modules, project, read
 
 DOCUMENTS = tuple(path for path in files() if path.suffix == ".md")
 PICTURES = tuple(path for path in files() if path.suffix == ".svg")
@@ -155,10 +155,10 @@ def test_operations_explain_every_reason_that_the_agent_can_give() -> None:
     errors = {kind.__name__ for kind in vars(agent.model.errors).values() if isinstance(kind, type)}
     named = errors - {"AgentError", "Terminal", "Refused", "OwnedField", "StrEnum"}
     guarded = set(re.findall(r'reason="(\w+)"', read("agent/planning/guard.py")))
-    claimed = set(re.findall(r'(?:Condition|_claim|claim)\(\s*"(\w+)"', read("agent/planning/health.py")))
-    claimed |= set(re.findall(r'_claim\("(\w+)"', read("agent/loops/poll.py")))
+    rooms = [module.text for module in modules("agent") if module.name.startswith(("agent/loops/", "agent/planning/"))]
+    claimed = {claim for text in rooms for claim in re.findall(r'(?:Condition|_claim|claim)\(\s*"(\w+)"', text)}
     explained = set(re.findall(r"`(\w+)`", read("docs/operations.md")))
-    assert len(claimed) >= 8
+    assert len(claimed) >= 10
     assert {*named, *guarded, *claimed, *Reason, *WAITS.values()} <= explained
 
 
@@ -168,3 +168,10 @@ def test_the_threat_model_lists_the_rights_that_the_code_needs() -> None:
     assert {kind: watched == "yes" for kind, watched in told.items()} == {
         kind.kind: kind.watched for kind in KINDS.values()
     }
+
+
+def test_every_metric_that_operations_name_exists() -> None:
+    told = {name.removesuffix("_total") for name in re.findall(r"`(perigee_\w+)`", read("docs/operations.md"))}
+    made = {name for module in modules("agent") for name in re.findall(r'"(perigee_[a-z_]+)"', module.text)}
+    assert told
+    assert told <= made
