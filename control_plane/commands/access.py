@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
 
 from agent.model.errors import Misconfigured, Unreachable
 from agent.wire.problems import read_problem
@@ -70,17 +69,16 @@ class HttpAccess:
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
-        self._base = URL(url)
+        self._base = url.rstrip("/")
 
     async def ask(self, ask: Ask) -> dict[str, Any]:
         """The answer; raises Fault with the status of what went wrong, or Unreachable."""
         places = {name: quote(value, safe="") for name, value in ask.places.items()}
-        path = f"{_PREFIX}{ask.path.format(**places)}"
-        url = self._base.joinpath(path.lstrip("/"), encoded=True).with_query(list(ask.query))
+        url = f"{self._base}{_PREFIX}{ask.path.format(**places)}"
         headers = {} if ask.if_revision is None else {"If-Match": f'"{ask.if_revision}"'}
         body = None if ask.body is None else canonical(ask.body)
         try:
-            async with self._session.request(ask.method, url, data=body, headers=headers) as response:
+            async with self._session.request(ask.method, url, params=ask.query, data=body, headers=headers) as response:
                 raw = await response.read()
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

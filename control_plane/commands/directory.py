@@ -11,8 +11,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from multidict import MultiDict
-
 from agent.model.errors import Misconfigured
 from agent.wire.strict import canonical, parse_object
 from control_plane.clock import SystemClock
@@ -46,7 +44,7 @@ class DirectoryAccess:
                 services=self._services,
                 caller=_LOCAL,
                 path=ask.places,
-                query=MultiDict(ask.query),
+                query=ask.query,
                 raw=b"" if ask.body is None else canonical(ask.body),
             )
 

@@ -7,7 +7,7 @@ the same version with later times, when somebody asks for it: no timer. The ETag
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,7 +49,7 @@ class DesiredState:
         self._bell = bell
 
     async def current(self, cluster: str) -> Served:
-        """The cluster's index, signed anew if it is none, old, or of an epoch that is over."""
+        """The cluster's index; signed anew if there is none, or its time, its epoch or its key is over."""
         async with self._database.reading() as connection:
             row = await signed.index(connection, cluster)
             epoch = await _epoch(connection)
@@ -87,7 +87,8 @@ class DesiredState:
             return await self._sign(connection, cluster, version=row.version + (row.epoch < epoch))
 
     def _holds(self, row: IndexRow, epoch: int) -> bool:
-        return row.epoch >= epoch and row.expires_at - self._clock.now() >= self._signing.life / 2
+        fresh = row.expires_at - self._clock.now() >= self._signing.life / 2
+        return fresh and row.epoch >= epoch and row.keyid == self._signing.roles.index.keyid
 
     async def _sign(self, connection: AsyncConnection, cluster: str, *, version: int) -> IndexRow:
         epoch, now = await _epoch(connection), self._clock.now()
@@ -104,7 +105,15 @@ class DesiredState:
                 EntryV1(id=line.id, revision=line.revision, digest=line.digest, size=line.size) for line in listed
             ),
         )
-        row = _row(index, self._signing.roles.sign_index(index))
+        row = IndexRow(
+            cluster=cluster,
+            epoch=epoch,
+            version=version,
+            issued_at=now,
+            expires_at=index.expires_at,
+            keyid=self._signing.roles.index.keyid,
+            envelope=self._signing.roles.sign_index(index),
+        )
         if len(row.envelope) > MAX_INDEX_BYTES:
             raise _full(cluster)
         await signed.put_index(connection, row)
@@ -115,18 +124,6 @@ async def _epoch(connection: AsyncConnection) -> int:
     bundle = await signed.newest_bundle(connection)
     assert bundle is not None, "the trust chain is settled at the start"
     return bundle.epoch
-
-
-def _row(index: IndexV1, envelope: bytes) -> IndexRow:
-    issued_at: datetime = index.issued_at
-    return IndexRow(
-        cluster=index.cluster,
-        epoch=index.epoch,
-        version=index.version,
-        issued_at=issued_at,
-        expires_at=index.expires_at,
-        envelope=envelope,
-    )
 
 
 def _served(row: IndexRow) -> Served:

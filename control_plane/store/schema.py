@@ -124,6 +124,7 @@ INDEXES = Table(
     Column("version", Integer, nullable=False),
     Column("issued_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
+    Column("keyid", String(64), nullable=False),
     Column("envelope", LargeBinary, nullable=False),
 )
 

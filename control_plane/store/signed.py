@@ -14,13 +14,14 @@ from control_plane.store.schema import BUNDLES, INDEXES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
-    """The index of a cluster as signed last."""
+    """The index of a cluster as signed last, and the key that signed it."""
 
     cluster: str
     epoch: int
     version: int
     issued_at: datetime
     expires_at: datetime
+    keyid: str
     envelope: bytes
 
 
@@ -45,6 +46,7 @@ async def put_index(connection: AsyncConnection, signed: IndexRow) -> None:
         "version": signed.version,
         "issued_at": signed.issued_at,
         "expires_at": signed.expires_at,
+        "keyid": signed.keyid,
         "envelope": signed.envelope,
     }
     known = await connection.execute(update(INDEXES).where(INDEXES.c.cluster == signed.cluster).values(**values))

@@ -16,7 +16,9 @@ from agent.wire.index import IndexVerifier
 from agent.wire.strict import digest
 from agent.wire.trust import verify_first
 from control_plane.bell import Bell
+from control_plane.faults import Clash
 from control_plane.server import ControlPlane
+from control_plane.services import desired
 from control_plane.settings import Settings
 from tests.control_plane.documents import FINANCE, SALES, a_document, new_id
 from tests.control_plane.member import Caller, Reply, an_agent, calling, enrolled
@@ -207,6 +209,30 @@ async def test_a_new_epoch_supersedes_what_agents_hold(plane: ControlPlane, agen
     index = await verified(plane, await agent.poll(first.headers["ETag"]))
     assert index.standing == Standing(2, 2)
     assert [entry.id for entry in index.entries] == [SALES]
+
+
+async def test_what_is_published_at_once_takes_a_version_each_and_none_is_lost(
+    plane: ControlPlane, agent: Caller
+) -> None:
+    ids = [new_id() for _ in range(10)]
+    await asyncio.gather(
+        *(plane.publish("east", a_document(one, name=f"team-{number}")) for number, one in enumerate(ids))
+    )
+    index = await verified(plane, await agent.poll())
+    assert {entry.id for entry in index.entries} == set(ids)
+    assert index.standing == Standing(1, 10)
+
+
+async def test_an_index_that_would_grow_too_large_stays_as_it_is(
+    plane: ControlPlane, agent: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await plane.publish("east", a_document())
+    before = await agent.poll()
+    monkeypatch.setattr(desired, "MAX_INSTANCES", 1)
+    with pytest.raises(Clash, match="would grow beyond what an agent takes"):
+        await plane.publish("east", a_document(FINANCE, name="finance"))
+    assert (await agent.poll(before.headers["ETag"])).status == 304
+    assert [row.id for row in await plane.services.publishing.instances("east")] == [SALES], "nothing was kept"
 
 
 async def test_unlisting_takes_the_line_away_and_keeps_the_document(plane: ControlPlane, agent: Caller) -> None:

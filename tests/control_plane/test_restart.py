@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from agent.wire.index import IndexVerifier
+from agent.wire.trust import verify_first
 from control_plane.server import ControlPlane
 from control_plane.settings import Settings
 from control_plane.statefiles import DirectoryTaken
@@ -73,6 +75,21 @@ async def test_a_restored_backup_goes_on_in_a_new_epoch(settings: Settings, cloc
         after = await with_agent(plane, context)
     assert standing(lost) < standing(after)
     assert standing(after)[0] == 2
+
+
+async def test_another_index_key_is_announced_and_used_at_once(settings: Settings, clock: StillClock) -> None:
+    async with ControlPlane.serve(settings, clock=clock) as plane:
+        context = await enrolled(plane)
+        await plane.publish("east", a_document())
+        before = await with_agent(plane, context)
+    (settings.directory / "roles" / "index.key").unlink()
+    async with ControlPlane.serve(settings, clock=clock) as plane:
+        after = await with_agent(plane, context, before.headers["ETag"])
+        bundle = verify_first(await plane.services.trust.envelope(), root_fingerprint=plane.root_fingerprint)
+    assert bundle.version == 2
+    index = IndexVerifier(bundle, "east").index(after.body, now=clock.now(), newest=None)
+    assert [entry.id for entry in index.entries] == [SALES]
+    assert standing(after) == standing(before), "it says the same"
 
 
 def mode_of(file: Path) -> int:

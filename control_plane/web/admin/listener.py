@@ -74,7 +74,7 @@ class AdminCalls:
             services=self._services,
             caller=caller,
             path=dict(request.match_info),
-            query=request.query,
+            query=tuple(request.query.items()),
             raw=await request.read(),
             if_match=request.headers.get("If-Match") if route.conditional else None,
         )

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from multidict import MultiMapping
-
 from agent.model.errors import Refused
 from agent.wire.frames import Frame, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES
@@ -53,7 +51,7 @@ class Call:
     services: Services
     caller: Caller
     path: Mapping[str, str]
-    query: MultiMapping[str]
+    query: tuple[tuple[str, str], ...]
     raw: bytes = field(repr=False)
     if_match: str | None = None
 
@@ -71,7 +69,10 @@ class Call:
         many = {
             info.alias or name for name, info in kind.model_fields.items() if str(info.annotation).startswith("tuple")
         }
-        data = {key: self.query.getall(key) if key in many else self.query[key] for key in self.query}
+        given = dict(self.query)
+        data = {
+            key: [value for name, value in self.query if name == key] if key in many else given[key] for key in given
+        }
         try:
             frame, unknown = receive(kind, data, what="query")
         except Refused as refused:
