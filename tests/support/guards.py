@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-ROOT = Path(__file__).parents[2]
+TESTS = Path(__file__).parents[1]
 PRODUCT = ["agent", "control_plane", "sandbox"]
 """A blocking call counts when one of these packages makes it; a test may read a file as it likes."""
 LEAVE_SECONDS = 1.0
@@ -35,7 +35,7 @@ SECONDS = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test the time limit of its folder, unless it has one of its own."""
     for item in items:
-        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if folder in SECONDS and item.get_closest_marker("timeout") is None:
             # Units are measured alone: what the first of them imports in a fixture is not its fault.
             item.add_marker(pytest.mark.timeout(SECONDS[folder], func_only=folder == "unit"))
