@@ -12,8 +12,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox.realcluster.endpoint import Endpoint
 from sandbox.pki import Authority, KeyPair, new_authority, new_signing_key
+from sandbox.realcluster.endpoint import Endpoint
 from sandbox.realcluster.workspace import Workspace
 
 SERVER_NAMES = (
