@@ -33,11 +33,12 @@ _Loader.yaml_implicit_resolvers = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: a status code and a body."""
+    """What goes back: a status code and a body; ``named`` is the name that a create settled on, for the audit."""
 
     code: int
     body: bytes
     content_type: str = "application/json"
+    named: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,12 @@ def parse(path: str, catalogue: Catalogue) -> Target:
         UnknownGroupError: when no such group is served: the real server's mux answers that, in plain text.
         ApiError: 404, when the group has no such resource.
     """
-    found = _PATH.match(path)
-    if not found or found["version"] not in catalogue.versions().get(found["group"] or "", []):
+    root, group = [*path.strip("/").split("/"), ""][:2]
+    if root != "api" and (root != "apis" or group not in catalogue.versions()):
         raise UnknownGroupError
-    kind = catalogue.find(found["group"] or "", found["version"], found["plural"])
-    if not kind:
+    found = _PATH.match(path)
+    kind = found and catalogue.find(found["group"] or "", found["version"], found["plural"])
+    if not found or not kind:
         raise unknown_path()
     target = Target(kind, found["namespace"] or "", found["name"] or "", found["subresource"] or "")
     if target.subresource and target.subresource not in subresources(kind):

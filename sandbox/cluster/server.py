@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.cluster import audit, discovery, errors, routes, verbs
+from sandbox.cluster import asks, audit, discovery, errors, routes, verbs
 from sandbox.cluster.api import Api
 from sandbox.cluster.audit import AuditLog
 from sandbox.cluster.calls import Answer, Call
@@ -84,7 +84,7 @@ class Server:
             raise errors.anonymous(request.method.lower(), request.path)
 
     def _finish(self, seen: audit.Request, answer: Answer) -> web.Response:
-        self._audit(seen, answer.code)
+        self._audit(replace(seen, named=answer.named), answer.code)
         headers = {"Content-Type": answer.content_type}
         return web.Response(status=answer.code, body=answer.body, headers=headers)
 
@@ -92,10 +92,11 @@ class Server:
         self._log.write(audit.record(seen, finished=micro_stamp(self._api.pace.now()), code=code))
 
     async def _watch(self, request: web.Request, call: Call, seen: audit.Request) -> web.StreamResponse:
+        ask = asks.read(call.target.kind, call.query, watching=True)
         feed = Feed(self._api)
         self._feeds.add(feed)
         try:
-            watch = Watch(self._api, call, feed, bookmark_seconds=self._access.bookmark_seconds)
+            watch = Watch(self._api, call, ask, feed=feed, bookmark_seconds=self._access.bookmark_seconds)
             response = web.StreamResponse(headers={"Content-Type": "application/json"})
             await response.prepare(request)
             async for chunk in watch.chunks():

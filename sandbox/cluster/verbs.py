@@ -5,6 +5,7 @@ Here: which operation a method on a target is, and the code and body it answers 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sandbox.cluster import asks, errors, logs, reads, scaling
@@ -51,7 +52,8 @@ def _post(api: Api, call: Call) -> Answer:
     document = call.document()
     if not call.target.kind.stored:
         return Answer(201, encoded(document | {"status": {"allowed": True}}))
-    return _shown(call, api.create(call.target.kind, document, call.write()), code=201)
+    created = api.create(call.target.kind, document, call.write())
+    return replace(_shown(call, created, code=201), named=created.name)
 
 
 def _put(api: Api, call: Call) -> Answer:

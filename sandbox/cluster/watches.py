@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from sandbox.cluster import asks
 from sandbox.cluster.api import Api
+from sandbox.cluster.asks import Ask
 from sandbox.cluster.calls import Call
 from sandbox.cluster.errors import ApiError
 from sandbox.cluster.kinds import Json
@@ -53,18 +53,14 @@ class Feed:
 
 
 class Watch:
-    """One watcher's view of a kind. What it begins with is taken at once, so that no change falls between.
+    """One watcher's view of a kind. What it begins with is taken at once, so that no change falls between."""
 
-    Raises:
-        ApiError: 400 and 422, for options that are not understood.
-    """
-
-    def __init__(self, api: Api, call: Call, feed: Feed, *, bookmark_seconds: float) -> None:
+    def __init__(self, api: Api, call: Call, ask: Ask, *, feed: Feed, bookmark_seconds: float) -> None:
         self._api = api
         self._target = call.target
         self._metadata_only = call.metadata_only
         self._feed = feed
-        self._ask = asks.read(call.target.kind, call.query, watching=True)
+        self._ask = ask
         self._bookmark_seconds = bookmark_seconds
         self._first = self._beginning()
 

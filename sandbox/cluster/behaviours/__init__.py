@@ -77,7 +77,11 @@ class Behaviours:
         write = Write("kube-apiserver")
         for name in _BORN_WITH:
             self._api.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, write)
-        node = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE_NAME}}
+        node = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {"name": NODE_NAME, "labels": {"kubernetes.io/hostname": NODE_NAME}},
+        }
         self._api.create(NODE, node, Write("kubelet"))
         metadata = {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
         content = {"metadata": metadata, "provisioner": PROVISIONER, "allowVolumeExpansion": True}

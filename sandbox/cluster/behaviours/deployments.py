@@ -39,7 +39,8 @@ class Deployments:
         deployment = self._desk.fresh(stored)
         if deployment is None:
             return
-        current = None if deployment.deleting else self._step(deployment)
+        still = deployment.deleting or deployment.document["spec"].get("paused")
+        current = None if still else self._step(deployment)
         present = self._desk.fresh(stored)
         if present is not None:
             revision = {_REVISION: current.document["metadata"]["annotations"][_REVISION]} if current else {}

@@ -5,7 +5,7 @@ Here: the few verbs that controllers need, over the API. Not here: any decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,7 +96,7 @@ def owned_by(owner: Stored) -> Json:
     }
 
 
-def condition(present: list[Json], wanted: Json, now: str) -> list[Json]:
+def condition(present: Sequence[Json], wanted: Json, now: str) -> list[Json]:
     """Return conditions with one of them set; its transition time moves only with its status."""
     same = [each for each in present if each["type"] == wanted["type"]]
     unmoved = same and same[0]["status"] == wanted["status"]

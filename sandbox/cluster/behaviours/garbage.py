@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sandbox.cluster.behaviours.desk import Desk
 from sandbox.cluster.behaviours.family import owners_of
 from sandbox.cluster.deletion import FOREGROUND, ORPHAN
-from sandbox.cluster.kinds import Json
+from sandbox.cluster.kinds import Json, Kind
 from sandbox.cluster.store import Change, Stored
 
 
@@ -50,11 +50,14 @@ class Garbage:
                 yield owner
 
     def _owner(self, child: Stored, reference: Json) -> Stored | None:
-        kind = self._desk.api.catalogue.named(reference["apiVersion"], reference["kind"])
+        kind = self._kind(reference)
         if kind is None:
             return None
         found = self._desk.api.store.get(kind, child.namespace if kind.namespaced else "", reference["name"])
         return found if found is not None and found.uid == reference["uid"] else None
+
+    def _kind(self, reference: Json) -> Kind | None:
+        return self._desk.api.catalogue.named(reference["apiVersion"], reference["kind"])
 
     def _orphan(self, owner: Stored) -> None:
         for child in self._desk.family.children(owner.uid):
@@ -76,6 +79,9 @@ class Garbage:
 
     def _collect(self, child: Stored) -> None:
         references = owners_of(child.document)
+        if any(self._kind(reference) is None for reference in references):
+            # Nobody can say whether such an owner is there, so nothing is concluded from the others either.
+            return
         owners = {reference["uid"]: self._owner(child, reference) for reference in references}
         absent = {uid for uid, owner in owners.items() if owner is None}
         if len(absent) == len(owners):

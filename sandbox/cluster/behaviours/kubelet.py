@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from sandbox.cluster.behaviours import podlife
 from sandbox.cluster.behaviours.desk import Desk
 from sandbox.cluster.behaviours.podlife import simulated
-from sandbox.cluster.kinds import POD
+from sandbox.cluster.kinds import NODE, POD, Json
+from sandbox.cluster.selectors import labels_of
 from sandbox.cluster.store import Change, Stored
 
 NODE_NAME = "simulated-0"
@@ -49,7 +50,7 @@ class Kubelet:
         if pod.deleting:
             return None if does == "terminating" else "stop"
         if not pod.document["spec"].get("nodeName"):
-            return "bind"
+            return "bind" if self._fits(pod) else "wait"
         if phase == "Pending":
             return None if does == "pending" else "start"
         if phase == "Running" and podlife.ends(pod.document) and does not in {"running", "unready", "crash"}:
@@ -66,10 +67,17 @@ class Kubelet:
             self._desk.delete(pod, grace_seconds=0)
         elif step == "bind":
             self._bind(pod, now)
+        elif step == "wait":
+            self._desk.report(pod, podlife.unschedulable(pod.document, now), manager="kube-scheduler")
         elif step == "start":
             self._desk.report(pod, podlife.running(pod.document, now), manager="kubelet")
         else:
             self._desk.report(pod, podlife.finished(pod.document, now), manager="kubelet")
+
+    def _fits(self, pod: Stored) -> bool:
+        labels = labels_of(self._desk.api.live(NODE, "", NODE_NAME).document)
+        wanted: Json = pod.document["spec"].get("nodeSelector", {})
+        return labels.items() >= wanted.items()
 
     def _bind(self, pod: Stored, now: str) -> None:
         bound = self._desk.bind(pod, NODE_NAME)

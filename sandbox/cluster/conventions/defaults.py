@@ -211,8 +211,16 @@ def _containers(spec: Json) -> Iterator[Json]:
     yield from spec.get("initContainers") or []
 
 
+def _account(spec: Json) -> None:
+    """Write the account under its old name too, and take it from there, as the conversion of pod specs does."""
+    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
+    if account:
+        spec["serviceAccountName"] = spec["serviceAccount"] = account
+
+
 def _pull_policy(document: Json, *, at: str) -> None:
     for spec in _walk([document], at.split(".")):
+        _account(spec)
         for container in _containers(spec):
             image = container.get("image", "")
             floating = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
@@ -245,6 +253,13 @@ def _network_policy(document: Json) -> None:
     spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") is not None else ["Ingress"])
 
 
+def _job(document: Json) -> None:
+    _pull_policy(document, at="spec.template.spec")
+    labels = document["spec"].get("template", {}).get("metadata", {}).get("labels")
+    if labels and not document["metadata"].get("labels"):
+        document["metadata"]["labels"] = dict(labels)
+
+
 def _limit_range(document: Json) -> None:
     for limit in document["spec"].get("limits", []):
         if limit["type"] == "Container":
@@ -273,7 +288,7 @@ _DERIVED: dict[str, Callable[[Json], None]] = {
     "Pod": _at("spec"),
     "ReplicaSet": _at("spec.template.spec"),
     "DaemonSet": _at("spec.template.spec"),
-    "Job": _at("spec.template.spec"),
+    "Job": _job,
     "CronJob": _at("spec.jobTemplate.spec.template.spec"),
     "Deployment": _deployment,
     "StatefulSet": _stateful_set,

@@ -40,8 +40,9 @@ def _front_door(kind: Kind, live: Json, new: Json) -> Json:
     made = _but(new, "status") | _only(live, "status") if kind.status else dict(new)
     made["metadata"] = _metadata(live, new)
     for name in _CHOSEN_BY_SERVER.get(kind, ()):
-        if made["spec"].get(name) is None:
-            made["spec"] = made["spec"] | _only(live["spec"], name)
+        spec = made.get("spec", {})
+        if spec.get(name) is None:
+            made["spec"] = spec | _only(live["spec"], name)
     return made
 
 
