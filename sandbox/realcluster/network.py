@@ -8,18 +8,17 @@ with it.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import ipaddress
-import tempfile
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from sandbox.realcluster.faults import NotServing
 from sandbox.realcluster.programs import Programs
 
+LINK = "perigee"
 NUMBERS = range(1, 250)
 """Each cluster takes one. 0 is left out: it is what every other single-node set-up takes."""
 
@@ -51,9 +50,14 @@ class Network:
         return f"10.96.{self.number}.0/24"
 
     @property
+    def ranges(self) -> tuple[ipaddress.IPv4Network, ...]:
+        """All of them: nobody else on this machine may have a route into one."""
+        return tuple(map(ipaddress.IPv4Network, (f"10.243.{self.number}.0/30", self.pods, self.services)))
+
+    @property
     def link(self) -> str:
         """The interface on this machine; the other end is called the same with an `n`."""
-        return f"perigee{self.number}"
+        return f"{LINK}{self.number}"
 
     @property
     def peer(self) -> str:
@@ -84,29 +88,28 @@ async def leased_network(programs: Programs) -> AsyncIterator[Network]:
 
 
 async def _used_ranges(programs: Programs) -> list[ipaddress.IPv4Network]:
-    """The destinations that this machine has routes for."""
+    """The destinations that this machine has routes for, apart from those of test clusters: their names tell."""
     routes = await _run(programs["ip"], "-4", "-o", "route", "show", "table", "main")
-    destinations = (line.split()[0] for line in routes.splitlines())
+    destinations = (line.split()[0] for line in routes.splitlines() if f" dev {LINK}" not in line)
     return [ipaddress.IPv4Network(destination) for destination in destinations if destination[0].isdigit()]
 
 
-def _take_number(used: list[ipaddress.IPv4Network]) -> tuple[Network, IO[str]]:
-    """The first number whose ranges are free and whose lock is ours; the lock ends with this process."""
+def _take_number(used: list[ipaddress.IPv4Network]) -> tuple[Network, socket.socket]:
+    """The first number whose ranges are free and whose name is ours.
+
+    The name is that of an abstract Unix socket (unix(7)): no file stays, and it is free again when this process ends.
+    """
     for number in NUMBERS:
         network = Network(number)
-        ours = [
-            ipaddress.IPv4Network(f"10.243.{number}.0/30"),
-            *map(ipaddress.IPv4Network, (network.pods, network.services)),
-        ]
-        lock = (Path(tempfile.gettempdir()) / f".{network.link}.lock").open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
+        if any(one.overlaps(other) for one in network.ranges for other in used):
             continue
-        if not any(one.overlaps(other) for one in ours for other in used):
+        lock = socket.socket(socket.AF_UNIX)
+        try:
+            lock.bind(f"\0perigee-network-{number}")
+        except OSError:
+            lock.close()
+        else:
             return network, lock
-        lock.close()
     raise NotServing("All networks 10.243.1.0 to 10.243.249.0 are in use: stop a cluster.")
 
 
