@@ -7,7 +7,7 @@ which only the server of a kind knows.
 from typing import Any
 
 from sandbox.cluster.merge.quantities import canonical
-from sandbox.cluster.merge.shapes import Field, Object, Schema, Shape, zero_value
+from sandbox.cluster.merge.shapes import DEDUCED, Field, Object, Schema, Shape, zero_value
 
 
 def settled(value: Object, schema: Schema) -> Object:
@@ -73,9 +73,10 @@ def _omitted(value: Any, declared: Field) -> bool:
         return not value
     if value or not isinstance(value, list | dict):
         return False
-    shape = declared.shape
-    # An empty struct behind a pointer is something; an empty list or free map is nothing, unless Go always writes it.
-    return not declared.always and (shape.mapping is None or shape.mapping.element is not None)
+    mapping = declared.shape.mapping
+    # An empty struct behind a pointer is something, also one of no fields, which is published as an object of any; an
+    # empty list or free map is nothing, unless Go always writes it.
+    return not declared.always and (mapping is None or mapping.element not in (None, DEDUCED))
 
 
 def _free_map(value: Object, element: Shape) -> Object:

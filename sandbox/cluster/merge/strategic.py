@@ -188,7 +188,10 @@ def _interleaved(items: list[Any], order: Iterable[Any], known: tuple[list[Any],
 
 
 def _positions(items: Iterable[Any], key: str | None) -> dict[Any, int]:
-    return {_name(item, key): index for index, item in enumerate(items)}
+    found: dict[Any, int] = {}
+    for index, item in enumerate(items):
+        found.setdefault(_name(item, key), index)
+    return found
 
 
 def _name(item: Any, key: str | None) -> Any:
