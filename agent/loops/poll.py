@@ -92,11 +92,22 @@ class PollLoop:
         if self._kept is None:
             return
         if self._kept.index:
-            self._index = self._ports.verifier.index(self._kept.index, now=None, newest=None)
+            try:
+                self._index = self._ports.verifier.index(self._kept.index, now=None, newest=None)
+            except Refused as refused:
+                self._disown(self._kept, refused)
+                return
         held = [entry for entry in self._kept.entries.values() if entry.digest in self._kept.documents]
         judged = accept(held, self._kept.documents, before={}, parse=parse_document)
         listed = {entry.id for entry in self._index.entries} if self._index is not None else set(self._kept.entries)
         self._publish(self._kept.standing, judged, listed)
+
+    def _disown(self, kept: KeptState, refused: Refused) -> None:
+        """The agent was enrolled anew, with a control plane that did not sign what is kept: that counts for nothing
+        any more, not even its age, but nothing is touched either until this control plane says what shall be.
+        """
+        self._say(refused)
+        self._kept = KeptState(b"", {}, {}, Standing(0, 0), kept.resource_version)
 
     async def _poll_once(self) -> None:
         began = self._ports.clock.monotonic()

@@ -16,10 +16,11 @@ from agent.cluster.kinds import path_of
 from agent.model.desired import Entry
 from agent.model.facts import Fact, IndexAccepted, ReconcileFinished, StateRefused
 from agent.model.objects import ObjectRef
+from agent.wire.trust import TrustBundle, fingerprint, verify_first
 from sandbox.testcluster import TestCluster
 from tests.support.builders import an_entry, document_bytes
 from tests.support.hostile import HostilePlane, Listener, an_index, listening
-from tests.support.wire import STRANGER
+from tests.support.wire import ROOT, SECOND_ROOT, STRANGER, a_role, a_trust_envelope, some_trust_data
 
 
 class Stage:
@@ -31,8 +32,8 @@ class Stage:
         self.plane = HostilePlane()
         self.honest, self.other = str(uuid.uuid4()), str(uuid.uuid4())
 
-    def listening(self) -> AbstractAsyncContextManager[Listener]:
-        return listening(self.plane, self._cluster, self._namespace)
+    def listening(self, *, trust: TrustBundle | None = None) -> AbstractAsyncContextManager[Listener]:
+        return listening(self.plane, self._cluster, self._namespace, trust=trust)
 
     def document(self, instance_id: str, *, revision: int = 1, **fields: Any) -> tuple[Entry, bytes]:
         raw = document_bytes(instance_id, namespace=f"af-{instance_id[:8]}", **fields)
@@ -156,6 +157,24 @@ async def test_an_older_index_is_refused_also_after_a_restart(stage: Stage) -> N
         assert (await refused(listener, "index")).reason == "RolledBack"
         await reconciled(listener, stage.honest)
         assert listener.accepted.desired.documents[stage.honest].instance.team == "new"
+
+
+async def test_state_that_another_control_plane_signed_counts_for_nothing_after_enrolling_anew(stage: Stage) -> None:
+    async with stage.listening() as listener:
+        stage.say(5, stage.document(stage.honest, team="before"))
+        await reconciled(listener, stage.honest)
+    another = verify_first(
+        a_trust_envelope(
+            some_trust_data(roles={"root": a_role(ROOT).to_data(), "index": a_role(SECOND_ROOT).to_data()})
+        ),
+        root_fingerprint=fingerprint(ROOT.public),
+    )
+    async with stage.listening(trust=another) as listener:
+        assert (await refused(listener, "index")).reason == "BadSignature"
+        assert listener.accepted.desired.documents == {}
+        stage.say(1, stage.document(stage.honest, team="after"), key=SECOND_ROOT)
+        await reconciled(listener, stage.honest)
+        assert listener.accepted.desired.documents[stage.honest].instance.team == "after"
 
 
 async def test_the_same_standing_with_other_instances_is_refused(stage: Stage) -> None:

@@ -28,6 +28,7 @@ from agent.ports import IndexAnswer
 from agent.wire.envelope import INDEX_TYPE, SigningKey, sign
 from agent.wire.index import EntryV1, IndexV1, IndexVerifier
 from agent.wire.strict import canonical
+from agent.wire.trust import TrustBundle
 from sandbox.testcluster import TestCluster
 from tests.support.journey import Facts
 from tests.support.wire import CLUSTER, INDEX, a_trust_bundle
@@ -98,14 +99,16 @@ class Listener:
 
 
 @asynccontextmanager
-async def listening(plane: HostilePlane, cluster: TestCluster, namespace: str) -> AsyncIterator[Listener]:
+async def listening(
+    plane: HostilePlane, cluster: TestCluster, namespace: str, *, trust: TrustBundle | None = None
+) -> AsyncIterator[Listener]:
     """The poll and reconcile loops over a real cluster edge, as the wiring would connect them."""
     clock, facts = SystemClock(), Facts()
     client = KubeClient(await connect(cluster.kubeconfig))
     shelf, edge = SecretShelf(client, namespace), KubernetesCluster(client, clock)
     listener = Listener(facts, Accepted(), Statuses(), client)
     poll = PollLoop(
-        PollPorts(plane, IndexVerifier(a_trust_bundle(), CLUSTER), ClusterState(shelf), facts, clock),
+        PollPorts(plane, IndexVerifier(trust or a_trust_bundle(), CLUSTER), ClusterState(shelf), facts, clock),
         listener.accepted,
         listener.statuses,
         pace=PollPace(10, 0.05, 0.2),
