@@ -58,11 +58,12 @@ def render(instance: Instance) -> Iterator[Manifest]:
         return
     yield _policy(instance, f"{PREFIX}-default-deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
     for role in Role:
+        rules = {"ingress": list(_ingress(instance, role)), "egress": list(_egress(instance, role))}
         spec = {
             "podSelector": {"matchLabels": labels.selector(instance, role)},
             "policyTypes": ["Ingress", "Egress"],
-            "ingress": list(_ingress(instance, role)),
-            "egress": list(_egress(instance, role)),
+            # The server forgets empty lists, and would count their return as a change.
+            **{direction: allowed for direction, allowed in rules.items() if allowed},
         }
         yield _policy(instance, names.of(role), spec)
 

@@ -104,5 +104,19 @@ def test_keys_have_the_forms_that_their_users_expect() -> None:
     }
 
 
+def empties(value: Any, path: str = "") -> list[str]:
+    """The paths of all empty lists and mappings."""
+    if not isinstance(value, list | dict):
+        return []
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    return ([] if value else [path]) + [found for key, each in inner for found in empties(each, f"{path}.{key}")]
+
+
+def test_nothing_empty_is_sent_that_the_server_would_forget() -> None:
+    allowed = ("podSelector", "emptyDir")
+    for manifest in manifests(an_instance()):
+        assert [path for path in empties(manifest) if not path.endswith(allowed)] == []
+
+
 def test_the_renderer_has_a_version() -> None:
     assert RENDERER_VERSION
