@@ -6,7 +6,7 @@ Here: the order of effects. Not here: the decisions (planning), what objects loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.loops.effects import Effects
@@ -18,7 +18,7 @@ from agent.model.objects import Inventory, ObjectRef, Owned, Rendered, Seen, Sta
 from agent.planning import guard
 from agent.planning.diff import Planned, diff, settled, superseded
 from agent.planning.health import View
-from agent.planning.stages import Gate, Readiness, gate, order
+from agent.planning.stages import BINDING, Gate, Readiness, gate, order
 from agent.ports import KeyPlace
 from agent.rendering import KEYS_SECRET, RENDERER_VERSION, RenderInputs, demanded_keys, digest, render
 
@@ -34,7 +34,7 @@ class _Progress:
     inventory: Inventory
     saved: Inventory
     changes: list[Change] = field(default_factory=list)
-    blocked: list[AgentError] = field(default_factory=list)
+    blocked: dict[ObjectRef, AgentError] = field(default_factory=dict)
 
     @property
     def instance(self) -> Instance:
@@ -57,6 +57,7 @@ class KeepPass:
     def __init__(self, effects: Effects, agent_namespace: str) -> None:
         self._effects = effects
         self._agent_namespace = agent_namespace
+        self._claiming = asyncio.Lock()
 
     async def run(self, document: Document, inventory: Inventory, *, thorough: bool) -> View:
         """One pass; never raises AgentError, but tells it in the view, beside what was done before it.
@@ -80,7 +81,7 @@ class KeepPass:
             changes=tuple(progress.changes),
             pending=pending,
             error=error,
-            blocked=tuple(progress.blocked),
+            blocked=tuple(progress.blocked.values()),
         )
 
     async def _pass(self, progress: _Progress, *, thorough: bool) -> Pending | None:
@@ -89,13 +90,16 @@ class KeepPass:
             await self._effects.cluster.look(instance.id, [owned.ref for owned in known.owned])
         elif self._finished(progress):
             return self._pending(instance, render(RenderInputs(instance, known.keys)))
-        await self._begin(progress)
+        pending = await self._settle_in(progress)
+        if pending is not None:
+            return pending
         rendered = render(RenderInputs(instance, progress.inventory.keys))
+        await self._intend(progress, [one.ref for one in rendered])
         if thorough:
             await self._clear_failed(progress, rendered)
         stages = order(instance.state)
         pending = await self._walk(progress, rendered, stages)
-        if pending is None or pending[0] is stages[-1]:
+        if not progress.blocked and (pending is None or pending[0] is stages[-1]):
             await self._prune(progress, rendered)
             self._conclude(progress)
         return pending
@@ -109,43 +113,52 @@ class KeepPass:
             and settled(known, self._effects.cluster.seen(progress.instance.id))
         )
 
-    async def _begin(self, progress: _Progress) -> None:
-        """The namespace, the keys in it, and a record of all that is about to be made."""
+    async def _settle_in(self, progress: _Progress) -> Pending | None:
+        """The namespace, and the keys in it, which what is rendered depends on. Pending: there is no namespace yet."""
         instance = progress.instance
-        await self._claim_namespace(progress)
         early = render(RenderInputs(instance, progress.inventory.keys))
-        await self._intend(progress, early)
-        await self._walk(progress, early, (Stage.NAMESPACE,))
+        home = [one for one in early if one.ref.kind == "Namespace"]
         place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {guard.INSTANCE_LABEL: instance.id})
+        # Two instances that want one namespace must not both find it free.
+        async with self._claiming:
+            await self._claim(progress, home[0].ref)
+            await self._intend(progress, [home[0].ref, place.ref])
+            await self._apply(progress, diff(home, inventory=progress.inventory, seen=self._seen(progress)))
+        judged = gate(Stage.NAMESPACE, home, self._seen(progress))
+        if judged.readiness is not Readiness.READY:
+            return Stage.NAMESPACE, judged
         known = progress.inventory.keys
         kept = await self._effects.keys.ensure(place, demanded_keys(instance), known=tuple(known))
         progress.remember(kept.owned)
         progress.inventory = replace(progress.inventory, keys={**known, **kept.checksums})
+        return None
 
-    async def _claim_namespace(self, progress: _Progress) -> None:
-        ref = ObjectRef("v1", "Namespace", "", progress.instance.namespace)
-        if ref in self._effects.cluster.seen(progress.instance.id):
-            return
-        live = await self._effects.cluster.read(ref)
-        guard.judge_namespace(progress.instance, live)
-        if live is None:
-            # Written down before it is made: a crash in between must not make it look like somebody else's.
-            progress.inventory = replace(progress.inventory, namespace_created=True)
+    async def _claim(self, progress: _Progress, ref: ObjectRef) -> None:
+        live = self._seen(progress).get(ref) or await self._effects.cluster.read(ref)
+        created = guard.judge_namespace(progress.instance, live, inventory=progress.inventory)
+        progress.inventory = replace(progress.inventory, namespace_created=created)
 
-    async def _intend(self, progress: _Progress, rendered: Sequence[Rendered]) -> None:
+    async def _intend(self, progress: _Progress, refs: Sequence[ObjectRef]) -> None:
+        """Write down what is about to be made: a crash in between must not leave anything that nobody knows of."""
         known = progress.inventory.by_ref()
-        intended = [Owned(one.ref) for one in rendered if one.ref not in known]
-        if intended:
-            progress.inventory = replace(progress.inventory, owned=(*progress.inventory.owned, *intended))
+        intended = [Owned(ref) for ref in refs if ref not in known]
+        progress.inventory = replace(progress.inventory, owned=(*progress.inventory.owned, *intended))
+        now, saved = progress.inventory, progress.saved
+        if intended or (now.keys, now.namespace_created) != (saved.keys, saved.namespace_created):
             await self._save(progress)
+
+    def _seen(self, progress: _Progress) -> Mapping[ObjectRef, Seen]:
+        return self._effects.cluster.seen(progress.instance.id)
 
     async def _walk(self, progress: _Progress, rendered: Sequence[Rendered], stages: Sequence[Stage]) -> Pending | None:
         for stage in stages:
-            seen = self._effects.cluster.seen(progress.instance.id)
             wanted = [one for one in rendered if one.stage is stage]
-            await self._apply(progress, diff(wanted, inventory=progress.inventory, seen=seen))
-            judged = gate(stage, rendered, self._effects.cluster.seen(progress.instance.id))
-            if judged.readiness is not Readiness.READY and not progress.blocked:
+            await self._apply(progress, diff(wanted, inventory=progress.inventory, seen=self._seen(progress)))
+            if stage not in BINDING:
+                # What is wrong with one object is no reason to hold up what can do without it.
+                wanted = [one for one in wanted if one.ref not in progress.blocked]
+            judged = gate(stage, wanted, self._seen(progress))
+            if judged.readiness is not Readiness.READY:
                 return stage, judged
         return None
 
@@ -161,17 +174,19 @@ class KeepPass:
         slots = asyncio.Semaphore(_PARALLEL_APPLIES)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._apply_one(progress, one, slots)) for one in planned]
-        failures = [failure for task in tasks if (failure := task.result()) is not None]
         # What is wrong with one object is no reason to leave the others as they are; what ails the server is.
-        progress.blocked.extend(failure for failure in failures if isinstance(failure, FieldConflict | ObjectRefused))
-        for failure in failures:
-            if not isinstance(failure, FieldConflict | ObjectRefused):
+        for task in tasks:
+            failure = task.result()
+            if failure is not None:
                 raise failure
 
     async def _apply_one(self, progress: _Progress, planned: Planned, slots: asyncio.Semaphore) -> AgentError | None:
         try:
             async with slots:
                 owned = await self._effects.apply(progress.instance.id, planned)
+        except (FieldConflict, ObjectRefused) as error:
+            progress.blocked[planned.change.ref] = error
+            return None
         except AgentError as error:
             return error
         progress.remember(owned)
@@ -180,18 +195,22 @@ class KeepPass:
 
     async def _clear_failed(self, progress: _Progress, rendered: Sequence[Rendered]) -> None:
         """A Job's pod template cannot change and a failed Job never runs again: it makes room for its next try."""
-        seen = self._effects.cluster.seen(progress.instance.id)
+        seen = self._seen(progress)
         for wanted in rendered:
             live = seen.get(wanted.ref)
             if live is not None and wanted.ref.kind == "Job" and _failed(wanted, live) and not live.terminating:
                 await self._delete(progress, live, "it failed and is tried again")
 
     async def _prune(self, progress: _Progress, rendered: Sequence[Rendered]) -> None:
-        seen = self._effects.cluster.seen(progress.instance.id)
-        keys = {ObjectRef("v1", "Secret", progress.instance.namespace, KEYS_SECRET)}
-        for live in superseded(rendered, inventory=progress.inventory, seen=seen):
-            if live.ref not in keys:
-                await self._delete(progress, live, "it is no longer part of the instance")
+        """Delete what was replaced, never while its replacement is blocked; forget lines that stand for nothing."""
+        seen = self._seen(progress)
+        keys = ObjectRef("v1", "Secret", progress.instance.namespace, KEYS_SECRET)
+        wanted = {keys, *(one.ref for one in rendered)}
+        for live in superseded(wanted, inventory=progress.inventory, seen=seen):
+            await self._delete(progress, live, "it is no longer part of the instance")
+        for owned in progress.inventory.owned:
+            if owned.ref not in wanted and owned.ref not in seen:
+                progress.forget(owned.ref)
 
     async def _delete(self, progress: _Progress, live: Seen, why: str) -> None:
         change = Change(live.ref, Action.DELETE, why)
@@ -201,8 +220,6 @@ class KeepPass:
 
     def _conclude(self, progress: _Progress) -> None:
         """Everything was applied: from now on equal inputs need no rendering."""
-        if progress.blocked:
-            return
         inputs = RenderInputs(progress.instance, progress.inventory.keys)
         progress.inventory = replace(
             progress.inventory,

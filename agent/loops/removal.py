@@ -12,6 +12,7 @@ from agent.model.instance import Retain
 from agent.model.objects import Inventory
 from agent.planning.health import View
 from agent.planning.removal import Step, kept_volumes, next_step
+from agent.rendering import KEYS_SECRET
 
 
 class RemovePass:
@@ -44,14 +45,16 @@ class RemovePass:
             changes=tuple(changes),
             waits_for=step.waits_for,
             error=error,
-            gone=step.done,
+            gone=step.done and error is None,
         )
 
     async def _settle(self, document: Document, inventory: Inventory) -> Inventory:
         """Forget what is gone; the record itself goes once nothing is retained that a later order may remove."""
         instance = document.instance
         seen = self._effects.cluster.seen(instance.id)
-        if inventory.keys and Retain.KEYS not in instance.retain:
+        # A birth that was cut short may have made keys before their checksums were written down.
+        has_keys = inventory.keys or any(owned.ref.name == KEYS_SECRET for owned in inventory.owned)
+        if has_keys and Retain.KEYS not in instance.retain:
             await self._effects.keys.forget(instance.id)
             inventory = replace(inventory, keys={})
         left = replace(

@@ -19,6 +19,7 @@ class Judged:
     documents: Mapping[str, Document]
     refusals: Mapping[str, Refusal]
 
+
 Parse = Callable[[Entry, bytes], Document]
 """Checks a document's bytes against its entry and parses them; raises Refused."""
 

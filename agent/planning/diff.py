@@ -5,13 +5,13 @@ Here: comparing wanted, remembered and seen. Not here: in which order (stages), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.model.changes import Action, Change
 from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Rendered, Seen
-from agent.planning.ownership import digest_of, intact, latest_stranger
+from agent.planning.ownership import digest_of, intact, latest_stranger, ownership_of
 
 _NAMED_FIELDS = 3
 _QUOTED = frozenset({"replicas", "image", "minAvailable", "maxUnavailable", "storage"})
@@ -43,13 +43,12 @@ def diff(rendered: Sequence[Rendered], *, inventory: Inventory, seen: Mapping[Ob
 
 
 def superseded(
-    rendered: Sequence[Rendered], *, inventory: Inventory, seen: Mapping[ObjectRef, Seen]
+    wanted: Collection[ObjectRef], *, inventory: Inventory, seen: Mapping[ObjectRef, Seen]
 ) -> tuple[Seen, ...]:
-    """Objects of the inventory that are no longer rendered and still there, the last applied first.
+    """Objects of the inventory that are no longer wanted and still there, the last applied first.
 
     Volumes and the namespace are never among them: those go by tombstone only.
     """
-    wanted = {one.ref for one in rendered}
     return tuple(
         seen[owned.ref]
         for owned in reversed(inventory.owned)
@@ -57,8 +56,13 @@ def superseded(
         and owned.ref in seen
         and not seen[owned.ref].terminating
         and owned.ref.kind not in {"Namespace", "PersistentVolumeClaim"}
-        and seen[owned.ref].uid == owned.uid
+        and _is_ours(owned, seen[owned.ref])
     )
+
+
+def _is_ours(owned: Owned, live: Seen) -> bool:
+    # Without a uid the outcome of an apply was never learnt: then the server's own record of who applied it counts.
+    return live.uid == owned.uid if owned.uid else bool(ownership_of(live.manifest))
 
 
 def _change(wanted: Rendered, owned: Owned | None, live: Seen | None) -> Change | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agent.model.errors import Refused
 from agent.model.instance import Instance, State
 from agent.model.objects import Inventory, Seen
+from agent.planning.ownership import ownership_of
 
 INSTANCE_LABEL = "perigee.dev/instance"
 
@@ -24,13 +25,20 @@ def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> 
         )
 
 
-def judge_namespace(instance: Instance, live: Seen | None) -> None:
-    """Raise Refused if the namespace exists already and is not labelled for this instance."""
+def judge_namespace(instance: Instance, live: Seen | None, *, inventory: Inventory) -> bool:
+    """Whether the namespace counts as made by us, and so may go with the instance.
+
+    Raises Refused if it exists already and is not labelled for this instance.
+    """
     if live is None:
-        return
+        return True  # we are about to make it, after this was written down
+    known = inventory.by_ref().get(live.ref)
+    if known is not None and known.uid == live.uid:
+        return inventory.namespace_created  # also where somebody took the label off
     holder = live.labels.get(INSTANCE_LABEL)
     if holder == instance.id:
-        return
+        # Another one than we know: ours if it bears our fields (its making was cut short), else somebody made it.
+        return inventory.namespace_created and bool(ownership_of(live.manifest))
     if holder:
         raise Refused(
             f"namespace {instance.namespace} belongs to instance {holder}",

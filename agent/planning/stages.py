@@ -13,6 +13,11 @@ _AWAKE = tuple(Stage)
 _ASLEEP = (Stage.NAMESPACE, Stage.ACCESS, Stage.CONFIG, Stage.COMPONENTS, Stage.DATA, Stage.MIGRATION)
 """To sleep, Airflow goes before the database that it writes to."""
 
+BINDING = frozenset({Stage.DATA, Stage.MIGRATION, Stage.COMPONENTS})
+"""Stages that nothing overtakes, not even where one of their objects cannot be applied: no component may run on a
+schema that was not migrated, and no database may go to sleep before those who write to it.
+"""
+
 WAITS = {
     Stage.NAMESPACE: "WaitingForNamespace",
     Stage.ACCESS: "WaitingForAccess",
@@ -64,14 +69,15 @@ def _judge(wanted: Rendered, live: Seen | None) -> Gate:
     if live.terminating:
         return Gate(Readiness.WAITING, ref, f"{ref} is still being deleted")
     if ref.kind in {"Deployment", "StatefulSet"}:
-        return _workload(ref, live.manifest)
+        return _workload(ref, wanted.manifest, live.manifest)
     if ref.kind == "Job":
         return _job(ref, live.manifest)
     return Gate(Readiness.READY)
 
 
-def _workload(ref: ObjectRef, live: Manifest) -> Gate:
-    wanted = live["spec"].get("replicas", 1)
+def _workload(ref: ObjectRef, rendered: Manifest, live: Manifest) -> Gate:
+    # What we want, not what the object says: it may be blocked, and say something else.
+    wanted = rendered["spec"].get("replicas", live["spec"].get("replicas", 1))
     status = live.get("status") or {}
     current = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
     ready = status.get("readyReplicas", 0)

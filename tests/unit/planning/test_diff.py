@@ -99,3 +99,10 @@ def test_superseded_objects_are_only_those_that_we_applied_in_this_incarnation()
     )
     seen = {one.ref: one for one in (ours, alien, remade)}
     assert superseded([], inventory=remembered, seen=seen) == (ours,)
+
+
+def test_what_a_cut_short_apply_left_is_superseded_only_if_it_bears_our_fields() -> None:
+    ours = as_applied(a_manifest("ours"))
+    alien = Seen({**a_manifest("alien"), "metadata": {**a_manifest("alien")["metadata"], "managedFields": []}})
+    remembered = inventory(Owned(ours.ref), Owned(alien.ref))
+    assert superseded([], inventory=remembered, seen={one.ref: one for one in (ours, alien)}) == (ours,)

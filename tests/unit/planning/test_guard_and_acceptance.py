@@ -6,11 +6,12 @@ import pytest
 
 from agent.model.desired import Document, Entry
 from agent.model.errors import Refused
-from agent.model.objects import Inventory, Seen
+from agent.model.objects import Inventory, Owned, Seen
 from agent.planning.acceptance import accept
 from agent.planning.guard import judge, judge_namespace
+from agent.planning.ownership import owned_as
 from agent.wire.codec import parse_document
-from tests.support.builders import AN_ID, a_document, a_manifest, an_entry, document_bytes
+from tests.support.builders import AN_ID, a_document, a_manifest, an_entry, as_applied, document_bytes
 
 OTHER_ID = "5b1c1f5e-2f8e-4f0c-8a8e-0d5f2f1c9b22"
 
@@ -39,12 +40,36 @@ def test_an_instance_does_not_move_to_another_namespace() -> None:
 def test_a_namespace_of_others_is_not_taken(labels: dict[str, str], reason: str) -> None:
     live = Seen({**a_manifest("af-hello", kind="Namespace"), "metadata": {"name": "af-hello", "labels": labels}})
     with pytest.raises(Refused) as refused:
-        judge_namespace(a_document().instance, live)
+        judge_namespace(a_document().instance, live, inventory=Inventory(AN_ID))
     assert refused.value.reason == reason
 
 
-def test_a_namespace_that_was_handed_over_is_taken() -> None:
-    judge_namespace(a_document().instance, Seen(a_manifest("af-hello", kind="Namespace")))
+HOME = a_manifest("af-hello", kind="Namespace")
+
+
+def test_a_namespace_that_is_not_there_will_be_of_our_making() -> None:
+    assert judge_namespace(a_document().instance, None, inventory=Inventory(AN_ID))
+
+
+def test_a_namespace_that_was_handed_over_is_taken_and_not_of_our_making() -> None:
+    assert not judge_namespace(a_document().instance, Seen(HOME), inventory=Inventory(AN_ID))
+
+
+def test_a_namespace_of_our_making_stays_ours_when_somebody_takes_its_label_off() -> None:
+    live = as_applied(HOME)
+    bare = Seen({**live.manifest, "metadata": {**live.manifest["metadata"], "labels": {}}})
+    known = Inventory(AN_ID, owned=(owned_as(live.manifest, live.manifest),), namespace_created=True)
+    assert judge_namespace(a_document().instance, bare, inventory=known)
+
+
+def test_a_namespace_whose_making_was_cut_short_is_known_by_our_fields() -> None:
+    intended = Inventory(AN_ID, owned=(Owned(Seen(HOME).ref),), namespace_created=True)
+    assert judge_namespace(a_document().instance, as_applied(HOME), inventory=intended)
+
+
+def test_a_namespace_that_somebody_made_in_place_of_ours_is_theirs() -> None:
+    before = Inventory(AN_ID, owned=(Owned(Seen(HOME).ref, uid="ours"),), namespace_created=True)
+    assert not judge_namespace(a_document().instance, Seen(HOME), inventory=before)
 
 
 def test_one_bad_document_holds_up_no_other() -> None:

@@ -59,6 +59,16 @@ def test_a_workload_is_ready_when_every_pod_is_current_and_ready() -> None:
     assert judged(live) == (Readiness.READY, "")
 
 
+def test_a_workload_that_could_not_be_put_to_sleep_is_waited_for() -> None:
+    asleep = rendered({**WEB.manifest, "spec": {"replicas": 0}}, Stage.COMPONENTS)
+    live = with_status(as_applied(WEB.manifest), observedGeneration=1, replicas=2, readyReplicas=2, updatedReplicas=2)
+    found = gate(Stage.COMPONENTS, (asleep,), {live.ref: live})
+    assert (found.readiness, found.message) == (
+        Readiness.WAITING,
+        "Deployment af-hello/web: 2 of 2 pods have still to go",
+    )
+
+
 @pytest.mark.parametrize(
     ("conditions", "expected"),
     [

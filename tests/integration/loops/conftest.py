@@ -1,0 +1,21 @@
+"""A world for each test: an agent's namespace of its own on the embedded cluster."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from agent.cluster.client import KubeClient
+from agent.cluster.connection import connect
+from sandbox.testcluster import TestCluster
+from tests.integration.loops.lives import World
+
+
+@pytest.fixture
+async def world(embedded_cluster: TestCluster, embedded_namespace: str) -> AsyncIterator[World]:
+    client = KubeClient(await connect(embedded_cluster.kubeconfig))
+    try:
+        yield World(embedded_cluster, embedded_namespace, client)
+    finally:
+        await client.close()

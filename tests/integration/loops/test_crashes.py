@@ -1,0 +1,70 @@
+"""A process that dies after any write: the next life makes the same objects, owns them all, and can remove them all."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.integration.loops.lives import World
+
+
+async def a_life_that_dies(world: World, *, after: int) -> bool:
+    """Begin to make the instance and die; False if it settled before."""
+    document = world.document()
+    async with world.living(document, dies_after=after) as life:
+        settling = asyncio.ensure_future(life.settles(document))  # noqa: TID251 - awaited below
+        dying = asyncio.ensure_future(life.client.dead.wait())  # noqa: TID251 - awaited below
+        await asyncio.wait({settling, dying}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (settling, dying):
+            task.cancel()
+        await asyncio.gather(settling, dying, return_exceptions=True)
+        return life.client.dead.is_set()
+
+
+async def recovers(world: World) -> None:
+    keys = await world.key_values()
+    document = world.document()
+    async with world.living(document) as life:
+        await life.settles(document)
+    inventory = await world.inventory()
+    assert inventory is not None
+    assert inventory.namespace_created
+    applied = await world.applied()
+    owned = {owned.ref.name for owned in inventory.owned if owned.uid}
+    assert {name.partition("/")[2] for name in applied} <= owned
+    assert all(owned.uid for owned in inventory.owned), "a line of the record stands for nothing"
+    now = await world.key_values()
+    assert keys.items() <= now.items(), "a key was made anew"
+
+
+async def leaves_nothing(world: World) -> None:
+    grave = world.document(2, state="deleted", retain=[])
+    async with world.living(grave) as life:
+        await life.settles(grave)
+    assert await world.leftovers() == []
+
+
+WRITES_OF_A_BIRTH = 48
+FIRST_AND_SOME = [*range(1, 12), *range(12, WRITES_OF_A_BIRTH, 5)]
+"""Every write up to the first parallel applies, which are alike; of those some."""
+
+
+async def test_a_birth_has_about_as_many_writes_as_are_cut_short_here(world: World) -> None:
+    document = world.document()
+    async with world.living(document) as life:
+        await life.settles(document)
+        assert WRITES_OF_A_BIRTH - 6 <= len(life.client.writes) <= WRITES_OF_A_BIRTH + 6
+
+
+@pytest.mark.parametrize("after", FIRST_AND_SOME)
+async def test_a_birth_that_is_cut_short_is_finished_by_the_next_life(world: World, after: int) -> None:
+    assert await a_life_that_dies(world, after=after)
+    await recovers(world)
+    await leaves_nothing(world)
+
+
+@pytest.mark.parametrize("after", FIRST_AND_SOME)
+async def test_a_birth_that_is_cut_short_can_be_undone(world: World, after: int) -> None:
+    assert await a_life_that_dies(world, after=after)
+    await leaves_nothing(world)
