@@ -30,12 +30,23 @@ def draw(findings: Findings, venues: Sequence[str]) -> str:
     height = _TOP + _HIGH + 60
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {_FONT}>',
+        f"<title>{_TITLE}</title>",
+        f"<desc>{escape('; '.join(_told(findings, venues)))}</desc>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         f'<text x="{_LEFT}" y="20" font-size="15">{_TITLE}</text>',
     ]
     for number, venue in enumerate(venues):
         parts.extend(_panel(findings, venue, x=_LEFT + number * (_WIDE + _GAP)))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _told(findings: Findings, venues: Sequence[str]) -> Iterator[str]:
+    """The picture in words, for who cannot see it."""
+    for venue in venues:
+        for row, (label, _) in _LINES.items():
+            found = findings.latencies.get((row, venue))
+            if found is not None:
+                yield f"{venue}, {label}: half within {found.p50 * _MILLI:.0f} ms, most {found.longest * _MILLI:.0f} ms"
 
 
 def _panel(findings: Findings, venue: str, *, x: float) -> Iterator[str]:
