@@ -89,6 +89,10 @@ test-programs: $(STAMP) ## Build what is missing of a real Kubernetes, once; nee
 bench: $(STAMP) ## Measure; prints ratios with their spread
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: docs
+docs: schemas ## Generate what the documentation takes from the code: schemas, commands
+	$(BIN)/python docs/generate.py docs/commands.md
+
 .PHONY: schemas
 schemas: $(STAMP) ## Generate config/schema from the models
 	$(BIN)/python -m agent.wire.schemas config/schema

@@ -80,7 +80,7 @@ def main() -> None:
 
 def run(arguments: Sequence[str], *, extras: Iterable[Extra] | None = None) -> int:
     """Run one command and return its exit code; what went wrong and was foreseen is one line on standard error."""
-    app = _root()
+    app = root()
     if not arguments or arguments[0] not in _own_names(app):  # the agent does not pay for what only others need
         _extend(app, entry_points(group=GROUP) if extras is None else extras)
     try:
@@ -111,7 +111,8 @@ def _only_foreseen(group: ExceptionGroup[Exception]) -> AgentError:
     return first
 
 
-def _root() -> typer.Typer:
+def root() -> typer.Typer:
+    """The command with its own subcommands; those of extras are added by who needs them."""
     app = typer.Typer(
         help="Perigee runs Apache Airflow in your own Kubernetes clusters, as a remote control plane wishes.",
         no_args_is_help=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +176,8 @@ def test_every_metric_that_operations_name_exists() -> None:
     made = {name for module in modules("agent") for name in re.findall(r'"(perigee_[a-z_]+)"', module.text)}
     assert told
     assert told <= made
+
+
+def test_the_page_of_commands_is_the_command_lines_own() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "generate.py"))["page"]
+    assert read("docs/commands.md") == page(), "docs/commands.md is behind the commands: run make docs"
