@@ -60,7 +60,10 @@ HEARTBEAT_SECONDS = 60
 
 
 def heartbeat(job: str) -> Command:
-    """Whether this pod's process of a kind writes its heartbeat, as ``airflow jobs check --local`` would see it."""
+    """Whether this pod's process of a kind writes its heartbeat, as ``airflow jobs check --local`` would see it.
+
+    The pod's name is found as Airflow's own ``getfqdn`` finds it.
+    """
     return python(
         # The job is one of Airflow's own names, the interval our constant: nothing of a document gets in here.
         f"""import os
@@ -68,12 +71,14 @@ import socket
 
 import psycopg2
 
+host = socket.gethostname()
+canonical = socket.getaddrinfo(host, None, 0, socket.SOCK_DGRAM, 0, socket.AI_CANONNAME)[0][3]
 address = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].replace("+psycopg2", "", 1)
 with psycopg2.connect(address, connect_timeout=5) as connection, connection.cursor() as cursor:
     cursor.execute(
-        "SELECT count(*) FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'"
+        "SELECT count(*) FROM job WHERE job_type = %s AND hostname IN (%s, %s) AND state = 'running'"
         " AND latest_heartbeat > now() - interval '{HEARTBEAT_SECONDS} seconds'",
-        ("{job}", socket.getfqdn()),
+        ("{job}", host, canonical),
     )
     raise SystemExit(cursor.fetchone()[0] == 0)
 """,  # noqa: S608
