@@ -23,9 +23,9 @@ class Row(StrEnum):
     TOLD = "Perigee: published → reported ready"
     KUBECTL = "kubectl apply --server-side -f FILE"
     HELM = "helm upgrade RELEASE CHART"
-    EXISTS = "Perigee: published → every object exists"
+    EXISTS = "Perigee: published → every object exists (by stages)"
     READY = "Perigee: published → every pod ready"
-    HELM_EXISTS = "helm install → every object exists"
+    HELM_EXISTS = "helm install → every object exists (waits for nothing)"
     RESTARTED = "process start → every instance reconciled"
     POLL_SAME = "poll, nothing new (304)"
     RAW_SAME = "the same by a bare HTTPS client"
@@ -93,9 +93,9 @@ class Rest:
     cpu_seconds: float
 
     @property
-    def per_minute(self) -> float:
-        """The factor that turns what was watched into what a minute has."""
-        return 60 / self.watched_seconds
+    def cpu_seconds_per_minute(self) -> float:
+        """CPU time, scaled to a minute."""
+        return self.cpu_seconds * 60 / self.watched_seconds
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from collections import Counter
 import psutil
 
 from agent.loops.pace import SystemClock
+from bench.changes import ThroughTheAgent
 from bench.findings import Findings, Rest, Row, Traffic
 from bench.process import AgentProcess, Event, first, running
 from bench.stage import Stage
@@ -21,20 +22,22 @@ _SETTLE_SECONDS = 2
 
 
 async def at_rest(stage: Stage, agent: AgentProcess, findings: Findings, *, seconds: float) -> None:
-    """Watch the agent do nothing for so many seconds."""
+    """Watch the agent do nothing for so many seconds, and then make it do something: a dead one is quiet too."""
     clock, never, log = SystemClock(), asyncio.Event(), AuditLog(stage.venue.audit_log)
     await clock.wait(never, seconds=_SETTLE_SECONDS)
     process, mark = psutil.Process(agent.pid), await log.mark()
     before, began = process.cpu_times(), clock.monotonic()
     await clock.wait(never, seconds=seconds)
     after, took = process.cpu_times(), clock.monotonic() - began
-    findings.rests[stage.venue.name] = Rest(
+    rest = Rest(
         watched_seconds=took,
         traffic=_traffic((await log.read(mark)).by(user_agent=_USER_AGENT)),
         resident_bytes=process.memory_info().rss,
         # The kernel counts in hundredths of a second; what floats add to that is noise.
         cpu_seconds=round(after.user + after.system - before.user - before.system, 2) + 0.0,
     )
+    await ThroughTheAgent(stage).change()
+    findings.rests[stage.venue.name] = rest
 
 
 async def restarted(stage: Stage, findings: Findings, *, rounds: int) -> None:

@@ -57,7 +57,8 @@ def _panel(findings: Findings, venue: str, *, x: float) -> Iterator[str]:
         if found is not None:
             yield f'<path d="{_steps(found, x)}" fill="none" stroke="{colour}" stroke-width="2"/>'
             text = f"{label}: p50 {found.p50 * _MILLI:.0f} ms"
-            yield f'<text x="{x + 8}" y="{_TOP + 18 + number * 16}" fill="{colour}">{escape(text)}</text>'
+            at = f'x="{x + _WIDE - 8}" y="{_TOP + _HIGH - 64 + number * 16}" text-anchor="end"'
+            yield f'<text {at} fill="{colour}">{escape(text)}</text>'
 
 
 def _grid(x: float) -> Iterator[str]:

@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.loops.pace import SystemClock
 from bench import creation, life, protocol
 from bench.changes import AtTheLimit, Entry, ThroughTheAgent, race
 from bench.findings import Findings, Unmeasured
@@ -81,11 +82,16 @@ async def _on(stages: list[Stage], findings: Findings, scale: Scale) -> None:
         _say(f"{scale.rest_seconds:.0f} s at rest")
         async with asyncio.TaskGroup() as group:
             for stage, agent in working:
-                group.create_task(life.at_rest(stage, agent, findings, seconds=scale.rest_seconds))
+                group.create_task(_at_rest(stage, agent, findings, scale))
     for stage, _ in working:
         _say(f"{stage.venue.name}: restarts")
         with findings.trying("restart", stage.venue.name):
             await life.restarted(stage, findings, rounds=scale.restarts)
+
+
+async def _at_rest(stage: Stage, agent: AgentProcess, findings: Findings, scale: Scale) -> None:
+    with findings.trying("the agent at rest", stage.venue.name):
+        await life.at_rest(stage, agent, findings, seconds=scale.rest_seconds)
 
 
 async def _work(stage: Stage, findings: Findings, scale: Scale) -> None:
@@ -107,5 +113,5 @@ async def _work(stage: Stage, findings: Findings, scale: Scale) -> None:
 
 def _say(what: str) -> None:
     """Progress goes to standard error, so that standard output holds figures only."""
-    sys.stderr.write(f"  measuring {what}\n")
+    sys.stderr.write(f"  {SystemClock().now():%H:%M:%S} measuring {what}\n")
     sys.stderr.flush()

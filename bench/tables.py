@@ -22,9 +22,10 @@ BASES = {
     Row.RAW_NEW: Row.POLL_NEW,
     Row.VERIFIED: Row.VERIFIED,
     Row.CHECKED: Row.VERIFIED,
-    Row.RESTARTED: Row.RESTARTED,
 }
-"""What each row is compared with: the ratio is this row's median over the base's."""
+"""What a row is compared with, if with anything: the ratio is this row's median over the base's."""
+WATCH_SECONDS = 300
+"""How long the agent asks for a watch to last."""
 _MILLI = 1000
 _MIB = 2**20
 
@@ -64,7 +65,7 @@ def _cells(findings: Findings, row: Row, venue: str) -> Iterator[str]:
     yield str(found.n)
     for seconds in (found.p50, found.p95, found.longest):
         yield _shown(seconds)
-    ratio = findings.ratio(row, venue, to=BASES[row])
+    ratio = findings.ratio(row, venue, to=BASES[row]) if row in BASES else None
     yield "-" if ratio is None else f"{ratio:.2f}"
 
 
@@ -81,16 +82,17 @@ def _traffic(title: str, found: dict[str, Traffic]) -> Table:
 
 
 def _rests(findings: Findings) -> Table:
-    title = "At rest, per minute"
-    table = _table(title, "cluster", "watched", "requests", "by verb (as watched)", "writes", "CPU", "memory")
-    for venue, rest in findings.rests.items():
+    # Nothing is scaled to a minute that a window may be too short to see: open watches are renewed less often.
+    table = _table("At rest", "cluster", "watched for", "requests", "by verb", "writes", "CPU a minute", "memory")
+    table.caption = f"as counted in that time; watches are renewed every {WATCH_SECONDS} s, which it may not contain"
+    for venue, rest in sorted(findings.rests.items()):
         table.add_row(
             venue,
             f"{rest.watched_seconds:.0f} s",
-            f"{rest.traffic.total * rest.per_minute:.1f}",
+            str(rest.traffic.total),
             _verbs(rest.traffic) or "none",
-            f"{rest.traffic.writes * rest.per_minute:.1f}",
-            f"{rest.cpu_seconds * rest.per_minute:.2f} s",
+            str(rest.traffic.writes),
+            f"{rest.cpu_seconds_per_minute:.2f} s",
             f"{rest.resident_bytes / _MIB:.0f} MiB",
         )
     return table
@@ -122,7 +124,8 @@ def plain(findings: Findings) -> dict[str, Any]:
 
 def _latency(findings: Findings, row: Row, venue: str) -> dict[str, Any]:
     found = findings.latencies[row, venue]
-    ratio = findings.ratio(row, venue, to=BASES[row])
+    base = BASES.get(row)
+    ratio = findings.ratio(row, venue, to=base) if base else None
     return {
         "id": row.name.lower(),
         "what": row.value.strip(),
@@ -132,7 +135,7 @@ def _latency(findings: Findings, row: Row, venue: str) -> dict[str, Any]:
         "p95Ms": round(found.p95 * _MILLI, 3),
         "maxMs": round(found.longest * _MILLI, 3),
         "ratio": None if ratio is None else round(ratio, 3),
-        "ratioTo": BASES[row].name.lower(),
+        "ratioTo": base.name.lower() if base else None,
     }
 
 
@@ -144,8 +147,6 @@ def _plain_rest(rest: Rest) -> dict[str, Any]:
     return {
         "watchedSeconds": round(rest.watched_seconds, 1),
         "watched": _plain_traffic(rest.traffic),
-        "requestsPerMinute": round(rest.traffic.total * rest.per_minute, 1),
-        "writesPerMinute": round(rest.traffic.writes * rest.per_minute, 1),
-        "cpuSecondsPerMinute": round(rest.cpu_seconds * rest.per_minute, 3),
+        "cpuSecondsPerMinute": round(rest.cpu_seconds_per_minute, 3),
         "residentBytes": rest.resident_bytes,
     }
