@@ -95,12 +95,16 @@ class StateStore(Protocol):
         """Replace the head, provided that it is still at ``state.resource_version``; raises Conflict if not."""
         ...
 
+    async def sweep(self) -> None:
+        """Delete what the head no longer refers to; ``load`` or ``swap`` came before."""
+        ...
+
 
 class Inventories(Protocol):
     """The record of what was applied, per instance, kept in the cluster."""
 
-    async def load_all(self) -> Mapping[str, Inventory]:
-        """Every inventory by instance id."""
+    async def load_all(self) -> Mapping[str, Inventory | AgentError]:
+        """Every inventory by instance id; in the place of one that cannot be understood, the error that says why."""
         ...
 
     async def save(self, inventory: Inventory) -> Inventory:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.cluster.secrets import SecretShelf, Stored
+from agent.model.errors import AgentError, Misconfigured
 from agent.model.objects import Inventory, ObjectRef, Owned
 
 _ROLE = "inventory"
+_PREFIX = "perigee-inventory-"
 _SCHEMA = "perigee.dev/inventory/v1"
 
 
@@ -19,10 +21,22 @@ class ClusterInventories:
     def __init__(self, shelf: SecretShelf) -> None:
         self._shelf = shelf
 
-    async def load_all(self) -> Mapping[str, Inventory]:
-        """Every inventory by instance id."""
-        found = (_parsed(stored) for stored in await self._shelf.listed(_ROLE))
-        return {inventory.instance_id: inventory for inventory in found}
+    async def load_all(self) -> Mapping[str, Inventory | AgentError]:
+        """Every inventory by instance id; one that somebody damaged holds up its own instance only."""
+        listed = await self._shelf.listed(_ROLE)
+        return {stored.name.removeprefix(_PREFIX): self._understood(stored) for stored in listed}
+
+    def _understood(self, stored: Stored) -> Inventory | AgentError:
+        try:
+            found = _parsed(stored)
+        except (ValueError, LookupError, TypeError):
+            found = None
+        if found is not None and _name(found.instance_id) == stored.name:
+            return found
+        return Misconfigured(
+            f"Secret {self._shelf.namespace}/{stored.name}, the record of what was applied, cannot be understood",
+            hint="restore it from a backup, or delete it: then what the document asks for is applied and recorded anew",
+        )
 
     async def save(self, inventory: Inventory) -> Inventory:
         """Create or replace it; raises Conflict if somebody else wrote it meanwhile."""
@@ -42,7 +56,7 @@ class ClusterInventories:
 
 
 def _name(instance_id: str) -> str:
-    return f"perigee-inventory-{instance_id}"
+    return f"{_PREFIX}{instance_id}"
 
 
 def _line(owned: Owned) -> list[str]:

@@ -18,7 +18,7 @@ from agent.model.objects import Inventory, ObjectRef, Owned, Rendered, Seen, Sta
 from agent.planning import guard
 from agent.planning.diff import Planned, diff, settled, superseded
 from agent.planning.health import View
-from agent.planning.stages import BINDING, Gate, Readiness, gate, order
+from agent.planning.stages import BINDING, Gate, Readiness, gate, order, standing
 from agent.ports import KeyPlace
 from agent.rendering import KEYS_SECRET, RENDERER_VERSION, RenderInputs, demanded_keys, digest, render
 
@@ -83,6 +83,13 @@ class KeepPass:
             error=error,
             blocked=tuple(progress.blocked.values()),
         )
+
+    def observe(self, document: Document, inventory: Inventory) -> View:
+        """How an instance fares that nobody may work on."""
+        seen = self._effects.cluster.seen(document.instance.id)
+        judged = standing([owned.ref for owned in inventory.owned], seen)
+        pending = None if judged.readiness is Readiness.READY else (Stage.COMPONENTS, judged)
+        return View(document, inventory, seen, pending=pending)
 
     async def _pass(self, progress: _Progress, *, thorough: bool) -> Pending | None:
         instance, known = progress.instance, progress.inventory

@@ -40,10 +40,16 @@ class KeyQueue:
             self._wake.set()
 
     def add_later(self, key: str, seconds: float) -> None:
-        """Ask for work on the key after so many seconds; an earlier ask comes first and replaces it."""
-        if key in self._asked or key in self._timers:
+        """Ask for work on the key after so many seconds; of several asks the earliest counts."""
+        if key in self._asked or self._closed:
             return
-        self._timers[key] = self._clock.later(seconds, lambda: self.add(key))
+        present, timer = self._timers.get(key), self._clock.later(seconds, lambda: self.add(key))
+        if present is not None and present.when() <= timer.when():
+            timer.cancel()
+            return
+        if present is not None:
+            present.cancel()
+        self._timers[key] = timer
 
     async def get(self) -> str | None:
         """The next key, and ``done`` must follow; None once the queue is closed."""

@@ -6,9 +6,7 @@ One key per instance, bounded concurrency, backoff per key. A failure of one ins
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from agent.loops.accepted import Accepted
 from agent.loops.effects import Effects
@@ -17,14 +15,19 @@ from agent.loops.passes import KeepPass
 from agent.loops.queue import KeyQueue
 from agent.loops.removal import RemovePass
 from agent.loops.statuses import Statuses
+from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Document
 from agent.model.errors import AgentError, Conflict, Retryable
 from agent.model.facts import ReconcileFailed, ReconcileFinished
 from agent.model.instance import State
 from agent.model.objects import Inventory
-from agent.planning.health import View, status
-from agent.planning.stages import Readiness
+from agent.planning.health import View, failure, status
+
+_GATHER_SECONDS = 0.2
+"""So long changes of an instance's objects are collected into one pass."""
+_CALM_AFTER_FAILURES = 5
+"""How many least waits must pass before a change of an object may bring a failed pass forward."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,9 @@ class ReconcileLoop:
         self._keep = KeepPass(effects, agent_namespace)
         self._remove = RemovePass(effects)
         self._queue = KeyQueue(effects.clock)
-        self._inventories: dict[str, Inventory] = {}
-        self._thorough: set[str] = set()
+        self._inventories: dict[str, Inventory | AgentError] = {}
+        self._looked: set[str] = set()
+        """Instances of which the last pass saw everything; the next pass over any other is a thorough one."""
         self._backoff: dict[str, Backoff] = {}
         self._learned = asyncio.Event()
         self._start_backoff = self._new_backoff()
@@ -80,11 +84,13 @@ class ReconcileLoop:
         while not self._learned.is_set():
             try:
                 self._inventories = dict(await self._effects.inventories.load_all())
+            except AgentError as error:
+                self._claim(Truth.FALSE, error.reason, error.explain())
+                await self._effects.clock.wait(never, seconds=self._start_backoff.next())
+            else:
+                self._claim(Truth.TRUE, "Read", "the records of what was applied are known")
                 await self._effects.cluster.started()
                 self._learned.set()
-            except AgentError as error:
-                self._statuses.claim(_access(error, self._effects.clock.now()))
-                await self._effects.clock.wait(never, seconds=self._start_backoff.next())
 
     async def _on_documents(self) -> None:
         await self._learned.wait()
@@ -93,10 +99,13 @@ class ReconcileLoop:
                 self._ask(instance_id)
 
     async def _on_objects(self) -> None:
+        """Many changes make one pass; where passes fail, changes of pods are no reason to hurry."""
         await self._learned.wait()
         async for instance_id in self._effects.cluster.touched():
             if instance_id in self._accepted.desired.documents:
-                self._queue.add(instance_id)
+                failing = instance_id in self._backoff
+                calm = _CALM_AFTER_FAILURES * self._pace.least_backoff_seconds if failing else _GATHER_SECONDS
+                self._queue.add_later(instance_id, calm)
 
     async def _on_time(self, stop: asyncio.Event) -> None:
         while not await self._effects.clock.wait(stop, seconds=self._pace.resync_seconds):
@@ -104,7 +113,7 @@ class ReconcileLoop:
                 self._ask(instance_id)
 
     def _ask(self, instance_id: str) -> None:
-        self._thorough.add(instance_id)
+        self._looked.discard(instance_id)
         self._queue.add(instance_id)
 
     async def _work(self) -> None:
@@ -119,52 +128,67 @@ class ReconcileLoop:
         document = desired.documents.get(instance_id)
         if document is None:
             return
-        thorough = instance_id in self._thorough
-        self._thorough.discard(instance_id)
+        thorough = instance_id not in self._looked
+        self._looked.add(instance_id)
         began = self._effects.clock.monotonic()
-        view = await self._pass(document, thorough=thorough)
-        self._inventories[instance_id] = view.inventory
-        view = replace(view, refusal=desired.refusals.get(instance_id), unlisted=instance_id in desired.unlisted)
-        self._statuses.put(status(view, self._effects.clock.now()))
+        refused, unlisted = desired.refusals.get(instance_id), instance_id in desired.unlisted
+        try:
+            view = replace(await self._pass(document, thorough=thorough), refusal=refused, unlisted=unlisted)
+            told = status(view, self._effects.clock.now())
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw of one instance must not stop the others
+            view = View(document, self._remembered(instance_id), {}, error=unforeseen(error))
+            view = replace(view, refusal=refused, unlisted=unlisted)
+            told = status(view, self._effects.clock.now())
+        if not isinstance(self._inventories.get(instance_id), AgentError):
+            self._inventories[instance_id] = view.inventory
+        self._statuses.put(told)
         await self._conclude(view, self._effects.clock.monotonic() - began)
 
     async def _pass(self, document: Document, *, thorough: bool) -> View:
         instance = document.instance
-        inventory = self._inventories.get(instance.id) or Inventory(instance.id)
+        known = self._inventories.get(instance.id)
+        if isinstance(known, AgentError):
+            return View(document, Inventory(instance.id), self._effects.cluster.seen(instance.id), error=known)
+        inventory = known or Inventory(instance.id)
         if instance.paused:
-            return View(document, inventory, self._effects.cluster.seen(instance.id))
+            return self._keep.observe(document, inventory)
         if instance.state is State.DELETED:
             return await self._remove.run(document, inventory)
         return await self._keep.run(document, inventory, thorough=thorough)
 
+    def _remembered(self, instance_id: str) -> Inventory:
+        known = self._inventories.get(instance_id)
+        return known if isinstance(known, Inventory) else Inventory(instance_id)
+
     async def _conclude(self, view: View, took_seconds: float) -> None:
         instance_id = view.document.instance.id
-        backoff = self._backoff.setdefault(instance_id, self._new_backoff())
-        failed_job = view.pending is not None and view.pending[1].readiness is Readiness.FAILED
-        if view.error is None and not failed_job and not view.blocked:
-            self._backoff.pop(instance_id)
+        failed = failure(view)
+        if failed is None:
+            if view.pending is None:
+                # Not before all is there: a migration that fails again and again must not be tried as the first time.
+                self._backoff.pop(instance_id, None)
             self._effects.telemetry.emit(ReconcileFinished(instance_id, len(view.changes), took_seconds))
             return
-        if view.error is not None:
-            self._effects.telemetry.emit(ReconcileFailed(instance_id, view.error.reason, view.error.explain()))
-        if isinstance(view.error, Conflict):
-            # Somebody else wrote our record: what it says now counts, not what we remember.
-            self._inventories.update(await self._reread())
-        wait = backoff.next()
+        self._effects.telemetry.emit(ReconcileFailed(instance_id, *failed))
+        if isinstance(view.error, Conflict) or isinstance(self._inventories.get(instance_id), AgentError):
+            await self._read_again(view)
+        self._looked.discard(instance_id)
+        wait = self._backoff.setdefault(instance_id, self._new_backoff()).next()
         if isinstance(view.error, Retryable) and view.error.after_seconds is not None:
             wait = max(wait, view.error.after_seconds)
-        self._thorough.add(instance_id)
         self._queue.add_later(instance_id, wait)
 
-    async def _reread(self) -> Mapping[str, Inventory]:
+    async def _read_again(self, view: View) -> None:
+        """Somebody else wrote our record: what it says now counts; if it is gone, what we remember is still true."""
+        instance_id = view.document.instance.id
         try:
-            return await self._effects.inventories.load_all()
+            kept = await self._effects.inventories.load_all()
         except AgentError:
-            return {}  # the next try, after its wait, meets the same conflict and reads again
+            return  # the next try, after its wait, meets the same obstacle and reads again
+        self._inventories[instance_id] = kept.get(instance_id) or replace(view.inventory, resource_version="")
+
+    def _claim(self, truth: Truth, reason: str, message: str) -> None:
+        self._statuses.claim(Condition("InventoriesRead", truth, reason, message, self._effects.clock.now()))
 
     def _new_backoff(self) -> Backoff:
         return Backoff(self._pace.least_backoff_seconds, self._pace.most_backoff_seconds)
-
-
-def _access(error: AgentError, now: datetime) -> Condition:
-    return Condition("ClusterAccess", Truth.FALSE, error.reason, error.explain(), now)

@@ -5,7 +5,8 @@
     │   ├── Unreachable        nobody answered, or the answer was cut
     │   ├── Throttled          the server asked us to slow down
     │   ├── Conflict           the object changed meanwhile (a precondition failed)
-    │   └── Expired            a resource version or continue token is too old
+    │   ├── Expired            a resource version or continue token is too old
+    │   └── Unforeseen         an error that nobody foresaw, in one piece of work
     └── Terminal           set a condition, wait for a new revision or a person
         ├── Misconfigured      our own settings cannot work
         ├── NotAuthorised      a token, certificate or right is missing
@@ -64,6 +65,10 @@ class Conflict(Retryable):
 
 class Expired(Retryable):
     """A resource version is older than what the server keeps (HTTP 410): list again."""
+
+
+class Unforeseen(Retryable):
+    """An error that nobody foresaw met one piece of work; the others go on, and this one is tried again."""
 
 
 class Terminal(AgentError):

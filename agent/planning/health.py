@@ -42,6 +42,17 @@ class View:
     unlisted: bool = False
 
 
+def failure(view: View) -> tuple[str, str] | None:
+    """What keeps the pass from its end and will be tried again: a reason and what to tell; None if nothing does."""
+    if view.error is not None:
+        return view.error.reason, view.error.explain()
+    if view.blocked:
+        return view.blocked[0].reason, _joined(view.blocked)
+    if view.pending is not None and view.pending[1].readiness is Readiness.FAILED:
+        return "MigrationFailed", view.pending[1].message
+    return None
+
+
 def status(view: View, now: datetime) -> InstanceStatus:
     """The whole status of one instance."""
     instance = view.document.instance
@@ -134,13 +145,16 @@ def _ready(view: View, now: datetime) -> Condition:
         return Condition("Ready", Truth.UNKNOWN, view.error.reason, view.error.explain(), now)
     if view.pending is not None:
         stage, gate = view.pending
-        return Condition("Ready", Truth.FALSE, WAITS[stage], _with_troubles(gate.message, view.seen), now)
+        reason = "NotAllReady" if view.document.instance.paused else WAITS[stage]
+        return Condition("Ready", Truth.FALSE, reason, _with_troubles(gate.message, view.seen), now)
     if view.blocked:
         return Condition("Ready", Truth.FALSE, view.blocked[0].reason, view.blocked[0].explain(), now)
     return Condition("Ready", Truth.TRUE, "AllComponentsReady", "every component is ready", now)
 
 
 def _progressing(view: View, now: datetime) -> Condition:
+    if view.document.instance.paused:
+        return Condition("Progressing", Truth.FALSE, "Paused", "nothing is done while the document says paused", now)
     if view.gone:
         return Condition("Progressing", Truth.FALSE, "Deleted", "everything that may go is gone", now)
     if view.waits_for:
@@ -152,13 +166,9 @@ def _progressing(view: View, now: datetime) -> Condition:
 
 
 def _stalled(view: View, now: datetime) -> Condition:
-    failed = view.pending is not None and view.pending[1].readiness is Readiness.FAILED
-    if view.error is not None:
-        return Condition("Stalled", Truth.TRUE, view.error.reason, view.error.explain(), now)
-    if view.blocked:
-        return Condition("Stalled", Truth.TRUE, view.blocked[0].reason, _joined(view.blocked), now)
-    if failed and view.pending is not None:
-        return Condition("Stalled", Truth.TRUE, "MigrationFailed", view.pending[1].message, now)
+    found = failure(view)
+    if found is not None:
+        return Condition("Stalled", Truth.TRUE, *found, now)
     return Condition("Stalled", Truth.FALSE, "NoFailure", "", now)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +13,7 @@ _AWAKE = tuple(Stage)
 _ASLEEP = (Stage.NAMESPACE, Stage.ACCESS, Stage.CONFIG, Stage.COMPONENTS, Stage.DATA, Stage.MIGRATION)
 """To sleep, Airflow goes before the database that it writes to."""
 
+_RUNNING = frozenset({"Deployment", "StatefulSet", "Job"})
 BINDING = frozenset({Stage.DATA, Stage.MIGRATION, Stage.COMPONENTS})
 """Stages that nothing overtakes, not even where one of their objects cannot be applied: no component may run on a
 schema that was not migrated, and no database may go to sleep before those who write to it.
@@ -60,6 +61,19 @@ def gate(stage: Stage, rendered: Sequence[Rendered], seen: Mapping[ObjectRef, Se
         if judged.readiness is not Readiness.READY:
             return judged
     return Gate(Readiness.READY)
+
+
+def standing(refs: Iterable[ObjectRef], seen: Mapping[ObjectRef, Seen]) -> Gate:
+    """Judge what runs by its own numbers, where nobody works on it and what is wanted does not count."""
+    running = [ref for ref in refs if ref.kind in _RUNNING]
+    for ref in running:
+        live = seen.get(ref)
+        if live is None:
+            return Gate(Readiness.WAITING, ref, f"{ref} is not there")
+        judged = _judge(Rendered(Stage.COMPONENTS, live.manifest), live)
+        if judged.readiness is not Readiness.READY:
+            return judged
+    return Gate(Readiness.READY) if running else Gate(Readiness.WAITING, None, "nothing was made yet")
 
 
 def _judge(wanted: Rendered, live: Seen | None) -> Gate:

@@ -198,7 +198,8 @@ class World:
 
     async def inventory(self) -> Inventory | None:
         """The record as a fresh agent would read it."""
-        return (await ClusterInventories(SecretShelf(self.client, self.namespace)).load_all()).get(self.id)
+        found = (await ClusterInventories(SecretShelf(self.client, self.namespace)).load_all()).get(self.id)
+        return found if isinstance(found, Inventory) else None
 
     async def key_values(self) -> dict[str, str]:
         """Every key that is kept anywhere."""

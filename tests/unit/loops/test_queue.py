@@ -75,3 +75,16 @@ def test_waits_grow_to_a_bound_and_fall_back_after_a_success() -> None:
     assert all(1 <= backoff.next() <= 8 for _ in range(50))
     backoff.reset()
     assert backoff.next() == 1
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("seconds", [(5, 60), (60, 5)])
+async def test_of_two_asks_for_later_the_earlier_counts(queue: KeyQueue, seconds: tuple[int, int]) -> None:
+    before = asyncio.get_running_loop().time()
+    for wait in seconds:
+        queue.add_later("a", wait)
+    assert await queue.get() == "a"
+    assert asyncio.get_running_loop().time() - before < 6
+    queue.done("a")
+    queue.add_later("b", 100)
+    assert await queue.get() == "b"  # and not "a" once more, a minute later

@@ -8,7 +8,7 @@ import pytest
 
 from agent.model.instance import State
 from agent.model.objects import Seen, Stage
-from agent.planning.stages import Readiness, gate, order
+from agent.planning.stages import Readiness, gate, order, standing
 from tests.support.builders import a_manifest, as_applied, rendered
 
 WEB = rendered(a_manifest(kind="Deployment", api_version="apps/v1", spec={"replicas": 2}), Stage.COMPONENTS)
@@ -91,3 +91,10 @@ def test_airflow_falls_asleep_before_its_database_and_wakes_after_it() -> None:
     asleep, awake = order(State.HIBERNATED), order(State.RUNNING)
     assert asleep.index(Stage.COMPONENTS) < asleep.index(Stage.DATA)
     assert awake.index(Stage.DATA) < awake.index(Stage.MIGRATION) < awake.index(Stage.COMPONENTS)
+
+
+def test_what_nobody_works_on_is_judged_by_its_own_numbers() -> None:
+    live = with_status(as_applied(WEB.manifest), observedGeneration=1, replicas=2, readyReplicas=2, updatedReplicas=2)
+    assert standing([live.ref], {live.ref: live}).readiness is Readiness.READY
+    assert standing([live.ref, JOB.ref], {live.ref: live}).message == "Job af-hello/migrate is not there"
+    assert standing([], {}).message == "nothing was made yet"
