@@ -6,12 +6,14 @@ the head moves, old content is swept after it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+from collections.abc import Mapping
 
 from agent.cluster.secrets import SecretShelf, Stored
 from agent.model.desired import Entry, Standing
-from agent.model.errors import Conflict
+from agent.model.errors import AgentError, Conflict
 from agent.ports import KeptState
 
 _HEAD = "perigee-state-head"
@@ -25,6 +27,8 @@ class ClusterState:
     def __init__(self, shelf: SecretShelf) -> None:
         self._shelf = shelf
         self._head: Stored | None = None
+        self._held: set[str] = set()
+        self._referred: set[str] = set()
 
     async def load(self) -> KeptState | None:
         """What was accepted last; None before the first acceptance.
@@ -33,31 +37,43 @@ class ClusterState:
         standing still keeps older state away.
         """
         self._head = await self._shelf.read(_HEAD)
+        # One list instead of a read for each: there may be hundreds of documents.
+        stored = {one.name: one.content.get("content", b"") for one in await self._shelf.listed(_ROLE)}
+        self._held = set(stored)
         if self._head is None:
             return None
         head = json.loads(self._head.content["head"])
         entries = {line["id"]: Entry(**line) for line in head["entries"]}
-        documents = {entry.digest: await self._content(entry.digest) for entry in entries.values()}
+        digests = {entry.digest for entry in entries.values()}
+        self._referred = {_name(digest) for digest in (head["index"], *digests)}
         return KeptState(
-            index=await self._content(head["index"]) or b"",
-            documents={digest: raw for digest, raw in documents.items() if raw is not None},
+            index=_believed(stored, head["index"]) or b"",
+            documents={digest: raw for digest in digests if (raw := _believed(stored, digest)) is not None},
             entries=entries,
             standing=Standing(head["epoch"], head["version"]),
             resource_version=self._head.resource_version,
         )
 
     async def swap(self, state: KeptState) -> KeptState:
-        """Write what is new, move the head under its precondition, then sweep what nothing refers to any more."""
+        """Write what is new, then move the head under its precondition. What it no longer refers to is swept later."""
         index_digest = hashlib.sha256(state.index).hexdigest()
         content = {**state.documents, index_digest: state.index}
-        held = {stored.name for stored in await self._shelf.listed(_ROLE)}
-        for digest, raw in content.items():
-            if _name(digest) not in held:
-                await self._write(digest, raw)
+        fresh = {_name(digest): raw for digest, raw in content.items() if _name(digest) not in self._held}
+        async with asyncio.TaskGroup() as group:
+            writes = [group.create_task(self._written(name, raw)) for name, raw in fresh.items()]
+        for failure in (write.result() for write in writes):
+            if failure is not None:
+                raise failure
+        self._held |= fresh.keys()
+        self._referred = {_name(digest) for digest in content}
         moved = await self._move_head(state, index_digest)
-        for name in held - {_name(digest) for digest in content}:
-            await self._shelf.delete(name)
         return KeptState(state.index, state.documents, state.entries, state.standing, moved.resource_version)
+
+    async def sweep(self) -> None:
+        """Delete the content that the head no longer refers to."""
+        for name in sorted(self._held - self._referred):
+            await self._shelf.delete(name)
+            self._held.discard(name)
 
     async def _move_head(self, state: KeptState, index_digest: str) -> Stored:
         head = {
@@ -77,16 +93,20 @@ class ClusterState:
             self._head = await self._shelf.replace(known, content, role=_HEAD_ROLE)
         return self._head
 
-    async def _write(self, digest: str, raw: bytes) -> None:
+    async def _written(self, name: str, raw: bytes) -> AgentError | None:
         try:
-            await self._shelf.create(_name(digest), {"content": raw}, role=_ROLE, immutable=True)
+            await self._shelf.create(name, {"content": raw}, role=_ROLE, immutable=True)
         except Conflict:
-            return  # named by content: whoever wrote it wrote the same bytes
+            return None  # named by content: whoever wrote it wrote the same bytes
+        except AgentError as error:
+            return error
+        return None
 
-    async def _content(self, digest: str) -> bytes | None:
-        stored = await self._shelf.read(_name(digest))
-        raw = stored.content.get("content") if stored is not None else None
-        return raw if raw is not None and hashlib.sha256(raw).hexdigest() == digest else None
+
+def _believed(stored: Mapping[str, bytes], digest: str) -> bytes | None:
+    """The content of that digest; None if it is missing or altered."""
+    raw = stored.get(_name(digest))
+    return raw if raw is not None and hashlib.sha256(raw).hexdigest() == digest else None
 
 
 def _name(digest: str) -> str:

@@ -135,6 +135,7 @@ class PollLoop:
         if missing:
             raise Retryable(f"the control plane lists documents that it does not have, of {', '.join(missing[:3])}")
         self._etag = answer.etag
+        await self._ports.store.sweep()  # last, since nobody waits for it
 
     async def _keep(self, index: Index, judged: Judged, fetched: Mapping[str, bytes]) -> None:
         held = {**(self._kept.documents if self._kept is not None else {}), **fetched}

@@ -156,10 +156,23 @@ async def test_the_accepted_state_survives_a_restart_and_sweeps_what_is_no_longe
     assert await ClusterState(edge.shelf).load() == kept
     newer = await store.swap(_state(b"index two", second, Standing(1, 2), kept.resource_version))
     assert await ClusterState(edge.shelf).load() == newer
+    assert len(await edge.shelf.listed("state")) == 4
+    await store.sweep()
     assert len(await edge.shelf.listed("state")) == 2
     with pytest.raises(Conflict):
         await store.swap(_state(b"index three", first, Standing(1, 3), kept.resource_version))
     assert await ClusterState(edge.shelf).load() == newer
+
+
+async def test_a_sweep_right_after_a_restart_takes_only_what_a_crash_left_behind(edge: Edge) -> None:
+    raw = document_bytes()
+    kept = await ClusterState(edge.shelf).swap(_state(b"index", raw, Standing(1, 1), ""))
+    await edge.shelf.create(f"perigee-state-{'0' * 64}", {"content": b"left behind"}, role="state")
+    restarted = ClusterState(edge.shelf)
+    assert await restarted.load() == kept
+    await restarted.sweep()
+    assert await ClusterState(edge.shelf).load() == kept
+    assert len(await edge.shelf.listed("state")) == 2
 
 
 async def test_kept_content_that_somebody_altered_is_not_believed(edge: Edge) -> None:
