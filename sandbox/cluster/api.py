@@ -23,6 +23,7 @@ JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 STRATEGIC_PATCH = "application/strategic-merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
+_COUNTING_DOORS = {"", "scale"}
 PATCHES = (JSON_PATCH, MERGE_PATCH, APPLY_PATCH, STRATEGIC_PATCH)
 
 
@@ -66,9 +67,9 @@ class Api:
         Raises:
             ApiError: 404 or 403 for its namespace, 409 when it exists, 422 for its content.
         """
+        schema = schema_of(kind)
         with errors.shaped(kind):
-            born = self._newborn(kind, document)
-        schema = _schema(kind)
+            born = self._newborn(kind, merge.decoded(document, schema))
         owned = merge.update(None, born, manager=write.manager, now=self.now(), schema=schema)
         return self._settle_in(kind, owned, write)
 
@@ -79,9 +80,10 @@ class Api:
             ApiError: 409 when the precondition fails, 422 for the content.
         """
         self._require_same(live, document["metadata"])
+        schema = schema_of(live.kind)
         with errors.shaped(live.kind):
-            revised = lives.revised(live.kind, live.document, document, subresource=write.subresource)
-        schema = _schema(live.kind)
+            read = merge.decoded(document, schema)
+            revised = lives.revised(live.kind, live.document, read, subresource=write.subresource)
         owned = merge.update(
             live.document, revised, manager=write.manager, now=self.now(), schema=schema, subresource=write.subresource
         )
@@ -95,7 +97,7 @@ class Api:
         """
         merged = self._merged(live.document, applied, live.kind, write)
         self._require_same(live, merged["metadata"])
-        if merged == live.document:
+        if merge.unchanged(live.document, merged):
             return live
         revised = lives.revised(live.kind, live.document, merged, subresource=write.subresource)
         return self._commit(live, revised, write)
@@ -114,7 +116,7 @@ class Api:
         return self._settle_in(kind, born, write)
 
     def _merged(self, live: Json | None, applied: Json, kind: Kind, write: Write) -> Json:
-        schema = _schema(kind)
+        schema = schema_of(kind)
         try:
             return merge.apply(
                 live, applied, manager=write.manager, force=write.force, now=self.now(), schema=schema,
@@ -147,11 +149,11 @@ class Api:
         return self.store.put(kind, document)
 
     def _commit(self, live: Stored, revised: Json, write: Write) -> Stored:
-        if revised == live.document:
+        if merge.unchanged(live.document, revised):
             return live
         # What may not change is a rule of the object itself: other doors let through no more than their own part.
         self._require_sound(live.kind, revised, None if write.subresource else live.document)
-        if write.subresource != "status" and lives.counts_as_new_generation(live.kind, live.document, revised):
+        if write.subresource in _COUNTING_DOORS and lives.counts_as_new_generation(live.kind, live.document, revised):
             revised["metadata"]["generation"] = live.document["metadata"].get("generation", 0) + 1
         if write.dry_run:
             return unsaved(live.kind, revised)
@@ -192,7 +194,8 @@ class Api:
             raise errors.invalid(kind, document["metadata"].get("name", ""), found)
 
 
-def _schema(kind: Kind) -> merge.Schema:
+def schema_of(kind: Kind) -> merge.Schema:
+    """Return the shape of a kind's objects."""
     return merge.schema_for(kind.api_version, kind.name, has_status=kind.status)
 
 
@@ -211,7 +214,7 @@ def patched(kind: Kind, live: Json, patch: Any, form: str) -> Json:
         raise errors.bad_request(f"error decoding patch: {type(patch).__name__} is not what {form} consists of")
     try:
         if form == STRATEGIC_PATCH:
-            return merge.strategic_merge(live, patch, _schema(kind))
+            return merge.strategic_merge(live, patch, schema_of(kind))
         if form == MERGE_PATCH:
             return merge.json_merge(live, patch)
         result: Json = jsonpatch.apply_patch(copy.deepcopy(live), patch)

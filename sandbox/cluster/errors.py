@@ -201,5 +201,16 @@ def shaped(kind: Kind) -> Iterator[None]:
     try:
         yield
     except (AttributeError, KeyError, TypeError) as fault:
-        message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {fault!r}'
+        message = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: {fault}'
         raise bad_request(message) from fault
+
+
+@contextmanager
+def fitting(document: Json) -> Iterator[None]:
+    """Refuse a patch that makes a document which cannot be read as one of its kind; the real server names no object."""
+    try:
+        yield
+    except TypeError as fault:
+        cause = Cause.invalid("patch", _compact(document), str(fault))
+        message = f' "" is invalid: {cause.field}: {cause.message}'
+        raise ApiError(422, "Invalid", message, details={"causes": [cause.document()]}) from fault

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sandbox.cluster import asks, errors, logs, reads, scaling
-from sandbox.cluster.api import APPLY_PATCH, PATCHES, STRATEGIC_PATCH, Api, patched
+from sandbox.cluster import asks, errors, logs, merge, reads, scaling
+from sandbox.cluster.api import APPLY_PATCH, PATCHES, STRATEGIC_PATCH, Api, patched, schema_of
 from sandbox.cluster.calls import Answer, Call
 from sandbox.cluster.deletion import Deletion, delete
+from sandbox.cluster.discovery import TEXT
 from sandbox.cluster.kinds import BUILT_IN, Json
 from sandbox.cluster.routes import METHODS
 from sandbox.cluster.store import Stored, encoded
@@ -38,7 +39,7 @@ def answer(api: Api, call: Call) -> Answer:
 
 def _get(api: Api, call: Call) -> Answer:
     if call.target.subresource == "log":
-        return logs.read(api, call)
+        return Answer(200, logs.lines(api, call.target, call.query), TEXT)
     if call.target.subresource == "scale":
         return Answer(200, encoded(scaling.scale_of(_live(api, call))))
     return reads.get(api, call)
@@ -84,7 +85,9 @@ def _patch(api: Api, call: Call) -> Answer:
     if call.target.subresource == "scale":
         document = scaling.scaled(live, patched(live.kind, scaling.scale_of(live), patch, form))
     else:
-        document = patched(live.kind, live.document, patch, form)
+        made = patched(live.kind, live.document, patch, form)
+        with errors.fitting(made):
+            document = merge.decoded(made, schema_of(live.kind))
         call.addressed(document["metadata"])
     return _shown(call, api.replace(live, document, call.write()))
 

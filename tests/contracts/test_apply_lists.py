@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.kube import Json
-from tests.support.objects import Objects, but, config_map, container, deployment, owned
+from tests.support.objects import APPLY_PATCH, Objects, but, config_map, container, deployment, owned
 
 IN_WEB = 'spec template spec containers {"name":"web"}'
 
@@ -188,3 +188,38 @@ async def test_keys_that_html_would_mind_are_escaped_as_go_does(objects: Objects
     assert f"{IN_WEB} volumeMounts" not in owned(stored, "ann")
     again = await objects.apply(odd, "ann")
     assert again["metadata"]["managedFields"][0] == stored["metadata"]["managedFields"][0]
+
+
+async def test_a_reference_that_is_a_leaf_elsewhere_may_be_shared_field_by_field(objects: Objects) -> None:
+    """The claim of a PersistentVolume is the one reference to an object that is not a leaf."""
+    name = f"volume-{objects.namespace}"
+    path = f"/api/v1/persistentvolumes/{name}"
+    volume = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"},
+            "hostPath": {"path": "/x"},
+            "storageClassName": "none",
+            "claimRef": {"name": "c", "namespace": objects.namespace},
+        },
+    }
+    answer = await objects.kube.request("PATCH", path, volume, content_type=APPLY_PATCH, params={"fieldManager": "ann"})
+    assert {"spec claimRef name", "spec claimRef namespace"} <= owned(answer.body, "ann")
+    assert "spec claimRef" not in owned(answer.body, "ann")
+    await objects.kube.request("DELETE", path)
+
+
+async def test_what_is_opaque_is_one_leaf(objects: Objects) -> None:
+    revision = {
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {"name": "first"},
+        "revision": 1,
+        "data": {"spec": {"a": [1, None]}},
+    }
+    stored = await objects.apply(revision, "ann")
+    assert stored["data"] == {"spec": {"a": [1, None]}}
+    assert owned(stored, "ann") == {"data", "revision"}

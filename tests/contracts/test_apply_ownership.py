@@ -192,10 +192,3 @@ async def test_who_applies_over_his_own_fields_conflicts_with_nobody(objects: Ob
     stored = await objects.apply(config_map(a="2"), "ann", force=force)
     assert stored["data"] == {"a": "2"}
     assert managers(stored) == [("ann", "Apply")]
-
-
-async def test_only_a_change_moves_the_time_of_an_entry(objects: Objects) -> None:
-    first = entry(await objects.apply(config_map(a="1"), "ann"), "ann")
-    again = entry(await objects.apply(config_map(a="1"), "ann"), "ann")
-    other = entry(await objects.apply(config_map(a="1", b="1"), "bob"), "ann")
-    assert first == again == other

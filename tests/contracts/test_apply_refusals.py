@@ -155,3 +155,61 @@ async def test_another_kind_than_the_path_says(
 async def test_nothing_is_stored_of_what_is_refused(kube: Kube, objects: Objects) -> None:
     await objects.try_apply(config_map() | {"colour": "blue"}, "ann")
     assert (await kube.request("GET", objects.path(config_map()))).status == 404
+
+
+RULE = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+SUFFIX = "unable to parse quantity's suffix"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "problem"),
+    [("abc", RULE), ("1x", RULE), ("", RULE), ("1Ki3", SUFFIX), ("1e", SUFFIX), ("--1", SUFFIX), ("1KM", SUFFIX)],
+)
+async def test_a_quantity_that_is_none(objects: Objects, quantity: str, problem: str) -> None:
+    applied = with_container(resources={"limits": {"cpu": quantity}})
+    answer = await objects.try_apply(applied, "ann")
+    assert answer.status == 500
+    assert answer.body["message"] == (
+        "failed to convert new object (/web; apps/v1, Kind=Deployment) to proper version: unable to convert "
+        f"unstructured object to apps/v1, Kind=Deployment: {problem}"
+    )
+
+
+async def test_no_quantity_is_nothing(objects: Objects) -> None:
+    stored = await objects.apply(with_container(resources={"limits": {"cpu": None}}), "ann")
+    assert container(stored)["resources"]["limits"] == {"cpu": "0"}
+
+
+MISSHAPEN: list[Json] = [
+    {"spec": 5},
+    {"spec": {"replicas": "3"}},
+    {"spec": {"replicas": True}},
+    {"spec": {"template": "x"}},
+    {"metadata": {"labels": {"a": 1}}},
+    {"metadata": {"finalizers": "x"}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": 1}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": ["i"]}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "i", "tty": {}}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "web", "image": "i", "env": ["A"]}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "web", "resources": {"limits": {"cpu": "x"}}}]}}}},
+]
+
+
+@pytest.mark.parametrize("part", MISSHAPEN)
+async def test_a_patch_that_makes_no_object_of_its_kind(objects: Objects, part: Json) -> None:
+    before = await objects.create(deployment(paused=True), "carl")
+    answer = await objects.try_patch(before, part, "pete")
+    assert answer.status == 422
+    assert answer.body["reason"] == "Invalid"
+    assert answer.body["message"].startswith(' "" is invalid: patch: Invalid value: ')
+    assert [cause["field"] for cause in answer.body["details"]["causes"]] == ["patch"]
+
+
+@pytest.mark.parametrize(
+    "part", [{"spec": 5}, {"spec": {"replicas": "3"}}, {"metadata": {"name": "web", "labels": []}}]
+)
+async def test_a_document_that_is_no_object_of_its_kind(objects: Objects, part: Json) -> None:
+    answer = await objects.kube.request("POST", objects.collection(deployment()), deployment() | part)
+    assert answer.status == 400
+    assert answer.body["reason"] == "BadRequest"
+    assert answer.body["message"].startswith('Deployment in version "v1" cannot be handled as a Deployment: ')

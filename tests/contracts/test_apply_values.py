@@ -149,6 +149,7 @@ async def test_numbers_are_equal_whatever_their_notation(objects: Objects) -> No
         ("0", "0"),
         ("0Gi", "0"),
         (".5", "500m"),
+        (".", "0"),
         ("1048576Ki", "1Gi"),
         ("100e-3", "100e-3"),
         ("1000e3", "1e6"),

@@ -1,5 +1,6 @@
 """Ownership after creates, replacements and patches, and what becomes of it when applies follow."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -39,6 +40,107 @@ async def test_a_create_owns_what_it_sends_its_defaults_and_the_containers_aroun
 async def test_who_writes_what_was_there_already_gains_nothing(objects: Objects) -> None:
     stored = await objects.create(config_map(a="1"), "carl")
     assert await objects.patch(stored, {"data": {"a": "1"}}, "pete") == stored
+
+
+async def test_a_create_drops_what_its_kind_does_not_have(objects: Objects) -> None:
+    stored = await objects.create(config_map(a="1") | {"colour": "blue"}, "carl")
+    assert "colour" not in stored
+    assert owned(stored, "carl", "Update") == {"data", "data a"}
+
+
+async def test_null_in_a_list_of_structs_is_an_empty_struct(objects: Objects) -> None:
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "open"},
+        "spec": {"podSelector": {}, "ingress": [None]},
+    }
+    assert (await objects.apply(policy, "ann"))["spec"]["ingress"] == [{}]
+
+
+def account(*secrets: Json) -> Json:
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "robot"}, "secrets": list(secrets)}
+
+
+NAMELESS = (
+    ".secrets: element 0: associative list with keys has an element that omits all key fields "
+    '["name"] (and doesn\'t have default values for any key fields)'
+)
+
+
+async def test_an_item_without_a_name_cannot_be_applied(objects: Objects) -> None:
+    """A ServiceAccount's secrets are found by their names, and nothing says that they must have one."""
+    answer = await objects.try_apply(account({"kind": "Secret"}), "ann")
+    assert answer.status == 500
+    assert answer.body["message"] == (
+        f"failed to create typed patch object (/robot; /v1, Kind=ServiceAccount): {NAMELESS}"
+    )
+
+
+async def test_an_item_without_a_name_leaves_an_object_without_owners(objects: Objects) -> None:
+    stored = await objects.create(account({"kind": "Secret"}), "carl")
+    assert managers(stored) == []
+    answer = await objects.try_apply(account({"name": "a"}), "ann")
+    assert answer.status == 500
+    whose = f"{objects.namespace}/robot; /v1, Kind=ServiceAccount"
+    assert answer.body["message"] == (
+        f"failed to create manager for existing fields: failed to convert new object ({whose}) to smd typed: {NAMELESS}"
+    )
+
+
+async def test_an_item_that_loses_its_name_takes_all_ownership_along(objects: Objects) -> None:
+    await objects.apply(account({"name": "a"}), "ann")
+    stored = await objects.patch(account(), {"secrets": [{"kind": "Secret"}]}, "pete")
+    assert managers(stored) == []
+
+
+async def test_only_a_change_moves_the_time_of_an_entry(objects: Objects) -> None:
+    stored = await objects.apply(config_map(a="1"), "ann")
+    await next_second(objects)
+    assert await objects.apply(config_map(a="1"), "ann") == stored
+    assert await objects.patch(config_map(), {"data": {"a": "1"}}, "pete") == stored
+    later = entry(await objects.apply(config_map(a="2"), "ann"), "ann")
+    first = entry(stored, "ann")
+    assert first is not None
+    assert later is not None
+    assert later["time"] > first["time"]
+
+
+async def test_a_zero_that_does_not_stay_is_written_once(objects: Objects) -> None:
+    """Every apply sets it anew; but what is stored is the same, and so nothing is stored."""
+    zero = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"port": 80}], "publishNotReadyAddresses": False},
+    }
+    stored = await objects.apply(zero, "ann")
+    await next_second(objects)
+    assert await objects.apply(zero, "ann") == stored
+
+
+async def test_a_zero_that_does_not_stay_can_change_the_order_of_entries(objects: Objects) -> None:
+    """And then it is stored: the times are compared place by place."""
+    zero = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "web"},
+        "spec": {"ports": [{"port": 80}], "publishNotReadyAddresses": False},
+    }
+    await objects.apply(zero, "ann")
+    labelled = but(but(zero, "spec", "publishNotReadyAddresses"), "metadata", "labels", value={"a": "1"})
+    await objects.apply(labelled, "bob")
+    await next_second(objects)
+    stored = await objects.apply(zero, "ann")
+    assert managers(stored) == [("bob", "Apply"), ("ann", "Apply")]
+
+
+async def next_second(objects: Objects) -> None:
+    """Return when the server's clock shows another second than now."""
+    first = (await objects.kube.request("GET", "/version")).headers["Date"]
+    async with asyncio.timeout(5):
+        while (await objects.kube.request("GET", "/version")).headers["Date"] == first:
+            pass
 
 
 async def test_a_changed_field_changes_hands(objects: Objects) -> None:
@@ -142,6 +244,15 @@ async def test_applying_over_items_of_one_name_replaces_them(objects: Objects) -
     container(sent)["env"] = []
     stored = await objects.apply(sent, "ann")
     assert container(stored)["env"] == [{"name": "B", "value": "1"}]
+
+
+async def test_applying_over_items_of_one_name_keeps_the_order_of_the_others(objects: Objects) -> None:
+    sent = deployment()
+    container(sent)["env"] = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}, {"name": "B", "value": "1"}]
+    await objects.create(sent, "carl")
+    container(sent)["env"] = [{"name": "A", "value": "3"}, {"name": "C", "value": "1"}]
+    stored = await objects.apply(sent, "ann", force=True)
+    assert [item["name"] for item in container(stored)["env"]] == ["A", "C", "B"]
 
 
 async def test_items_of_one_name_that_nobody_applies_stay_as_they_are(objects: Objects) -> None:
@@ -300,6 +411,69 @@ async def test_the_keys_of_an_edited_entry_are_put_in_order(objects: Objects) ->
     assert edited != stored["metadata"]["managedFields"][0]
     after = await objects.patch(stored, {"metadata": {"managedFields": [edited]}}, "carl")
     assert owned(after, "ann") == owned(stored, "ann")
+
+
+async def edited(objects: Objects, fields: Json) -> Json:
+    """Put the ownership of one applier into other words, and return what is kept of them."""
+    stored = await objects.apply(config_map(a="1", b="2"), "ann")
+    entries = [stored["metadata"]["managedFields"][0] | {"fieldsV1": fields}]
+    stored = await objects.patch(stored, {"metadata": {"managedFields": entries}}, "carl")
+    kept: Json = stored["metadata"]["managedFields"][0]["fieldsV1"]
+    return kept
+
+
+async def test_elements_of_all_sorts_stand_in_the_order_of_the_server(objects: Objects) -> None:
+    mixed = [
+        'v:"b"', "i:20", "v:true", "v:10", "v:9", "v:1.5", 'v:"a"', "v:null", 'k:{"port":80,"protocol":"UDP"}', "f:b",
+        'k:{"port":9}', 'k:{"port":80,"protocol":"TCP"}', 'k:{"port":true}', "f:a", "i:3",
+    ]  # fmt: skip
+    kept = await edited(objects, {"f:data": {element: {} for element in mixed}})
+    assert list(kept["f:data"]) == [
+        "f:a", "f:b", 'k:{"port":9}', 'k:{"port":80,"protocol":"TCP"}', 'k:{"port":80,"protocol":"UDP"}',
+        'k:{"port":true}', "v:1.5", "v:9", "v:10", 'v:"a"', 'v:"b"', "v:true", "v:null", "i:3", "i:20",
+    ]  # fmt: skip
+    stored = await objects.apply(config_map(b="2"), "ann")
+    assert stored["data"] == {"b": "2"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept", "left"),
+    [
+        ({"f:data": {"f:a": {"f:x": {}}, 'k:{"b":1}': {"f:x": {"f:y": {}}}}}, ..., {"a": "1", "b": "2"}),
+        (
+            {"f:data": {".": {}, "f:a": {"f:x": {}}}, ".": {}},
+            {"f:data": {".": {}, "f:a": {"f:x": {}}}},
+            {"a": "1", "b": "2"},
+        ),
+        ({"f:data": {"f:a": {".": {}}, "f:zz": {}}}, {"f:data": {"f:a": {}, "f:zz": {}}}, {"b": "2"}),
+        ({"f:kind": {"f:y": {}}, "f:nonsense": {"f:x": {}}}, ..., {"a": "1", "b": "2"}),
+        ({"f:metadata": {"f:finalizers": {'v:"x"': {"f:y": {}}}}}, ..., {"a": "1", "b": "2"}),
+    ],
+)
+async def test_ownership_of_what_cannot_be_owned_takes_nothing_away(
+    objects: Objects, fields: Json, kept: Any, left: Json
+) -> None:
+    assert await edited(objects, fields) == (fields if kept is ... else kept)
+    stored = await objects.apply(config_map(b="2"), "ann")
+    assert stored["data"] == left
+    assert owned(stored, "ann") == {"data b"}
+
+
+async def test_fields_inside_a_leaf_stand_for_the_leaf(objects: Objects) -> None:
+    """So it was before a list or map became a leaf in a later version of its schema."""
+    document = deployment()
+    container(document)["args"] = ["a"]
+    stored = await objects.apply(document, "ann")
+    inside = {
+        "f:metadata": {"f:ownerReferences": {'k:{"uid":"1"}': {".": {}, "f:name": {}}}},
+        "f:spec": {
+            "f:selector": {"f:matchLabels": {"f:app": {}}},
+            "f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:args": {"i:0": {}}}}}},
+        },
+    }
+    entries = [stored["metadata"]["managedFields"][0] | {"fieldsV1": inside}]
+    stored = await objects.patch(stored, {"metadata": {"managedFields": entries}}, "carl")
+    assert owned(stored, "ann") == {'metadata ownerReferences {"uid":"1"}', "spec selector", f"{IN_WEB} args"}
 
 
 async def test_ownership_in_a_version_that_does_not_exist_is_dropped(objects: Objects) -> None:

@@ -7,7 +7,8 @@ taken from its OpenAPI. Not here: HTTP, storage, defaults, validation, clocks; t
 from sandbox.cluster.merge.applying import apply
 from sandbox.cluster.merge.entries import unchanged
 from sandbox.cluster.merge.patches import json_merge
-from sandbox.cluster.merge.refusals import ApplyConflict, Conflict, InvalidApply, InvalidPatch
+from sandbox.cluster.merge.refusals import ApplyConflict, Conflict, InvalidApply, InvalidObject, InvalidPatch
+from sandbox.cluster.merge.settling import decoded
 from sandbox.cluster.merge.shapes import Object, Schema, schema_for
 from sandbox.cluster.merge.strategic import strategic_merge
 from sandbox.cluster.merge.updating import update
@@ -16,10 +17,12 @@ __all__ = [
     "ApplyConflict",
     "Conflict",
     "InvalidApply",
+    "InvalidObject",
     "InvalidPatch",
     "Object",
     "Schema",
     "apply",
+    "decoded",
     "json_merge",
     "schema_for",
     "strategic_merge",

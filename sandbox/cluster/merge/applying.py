@@ -26,7 +26,7 @@ from sandbox.cluster.merge.fieldsets import FieldSet, difference, intersection, 
 from sandbox.cluster.merge.merging import merged
 from sandbox.cluster.merge.ownership import check, fields_of
 from sandbox.cluster.merge.pruning import pruned
-from sandbox.cluster.merge.refusals import ApplyConflict, InvalidApply, misfit
+from sandbox.cluster.merge.refusals import ApplyConflict, InvalidApply, misfit, unconvertible, unreadable
 from sandbox.cluster.merge.resets import reset_fields
 from sandbox.cluster.merge.settling import settled, stored
 from sandbox.cluster.merge.shapes import Object, Schema
@@ -97,7 +97,10 @@ def apply(  # noqa: PLR0913 - one argument for each thing that a request says
             raise
         lastapplied.allow(refused, before, schema)
         after, owners = _applied(before, owners, intent, force=True)
-    result = stored(settled(after, schema), schema)
+    try:
+        result = stored(settled(after, schema), schema)
+    except Misfit as problem:
+        raise unconvertible(applied, schema.group_version, problem.reason) from problem
     if manager == lastapplied.KUBECTL:
         lastapplied.refresh(result, applied)
     return with_owners(result, owners)
@@ -121,7 +124,10 @@ def _known(live: Object | None, intent: _Intent) -> tuple[Object, Owners]:
     if owners:
         return before, owners
     first = updater(_BEFORE, schema.group_version, intent.who.subresource)
-    return before, updated({}, (bare(schema.zero), before), first, now=intent.now, schema=schema)
+    try:
+        return before, updated({}, (bare(schema.zero), before), first, now=intent.now, schema=schema)
+    except Misfit as problem:
+        raise unreadable(before, schema.group_version, problem) from problem
 
 
 def _applied(before: Object, owners: Owners, intent: _Intent, *, force: bool) -> tuple[Object, Owners]:

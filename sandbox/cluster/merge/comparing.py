@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from sandbox.cluster.merge.fieldsets import FieldSet, Path, insert
+from sandbox.cluster.merge.fieldsets import FieldSet, Path, insert, named
 from sandbox.cluster.merge.shapes import ListShape, MapShape, Shape
-from sandbox.cluster.merge.walking import Handled, element_of, handled_as, same
+from sandbox.cluster.merge.walking import Handled, Misfit, element_of, handled_as, same
 
 
 class _Nothing(Enum):
@@ -113,16 +113,20 @@ def _compare_lists(found: Changes, path: Path, sides: _Sides, listing: ListShape
     if listing.atomic or not (before or after):
         _leaf(found, path, sides)
         return
-    ours, theirs = _indexed(before, listing), _indexed(after, listing)
+    ours, theirs = _indexed(before, listing, path), _indexed(after, listing, path)
     for element in ours | theirs:
         _compare_items(found, (*path, element), (ours.get(element, []), theirs.get(element, [])), listing.element)
     _container(found, path, sides)
 
 
-def _indexed(items: list[Any], listing: ListShape) -> dict[str, list[Any]]:
+def _indexed(items: list[Any], listing: ListShape, path: Path) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for item in items:
-        found.setdefault(element_of(item, listing), []).append(item)
+    for index, item in enumerate(items):
+        try:
+            element = element_of(item, listing)
+        except Misfit as misfit:
+            raise Misfit(f"element {index}: {misfit.reason}", named(path)) from misfit
+        found.setdefault(element, []).append(item)
     return found
 
 

@@ -17,6 +17,9 @@ FieldSet = dict[str, Any]
 SELF: Final = "."
 Path = tuple[str, ...]
 
+# What an element may be, in the server's order: a field, an item found by keys, by its value, by its index.
+_SORTS: Final = "fkvi"
+
 
 def is_member(node: FieldSet) -> bool:
     """Whether the element above this node belongs to the set itself, not only fields below it."""
@@ -24,9 +27,7 @@ def is_member(node: FieldSet) -> bool:
 
 
 def insert(fields: FieldSet, path: Path) -> None:
-    """Add one path, in place; the root itself has no place in a set."""
-    if not path:
-        return
+    """Add one path, in place."""
     node = fields
     for element in path[:-1]:
         below = node.get(element)
@@ -77,17 +78,13 @@ def intersection(left: FieldSet, right: FieldSet) -> FieldSet:
 
 def difference(left: FieldSet, right: FieldSet) -> FieldSet:
     """The members of `left` that are none of `right`; a member of `right` does not take with it what lies below."""
-    if not right:
-        return left
     result: FieldSet = {}
     for element, ours in left.items():
-        if element == SELF:
-            continue
         theirs = right.get(element)
         if theirs is None:
             result[element] = ours
-            continue
-        _put(result, element, difference(_below(ours), theirs), member=is_member(ours) and not is_member(theirs))
+        elif element != SELF:
+            _put(result, element, difference(_below(ours), theirs), member=is_member(ours) and not is_member(theirs))
     return result
 
 
@@ -95,13 +92,11 @@ def without(left: FieldSet, right: FieldSet) -> FieldSet:
     """The members of `left` that neither are members of `right` nor lie below one."""
     result: FieldSet = {}
     for element, ours in left.items():
-        if element == SELF:
-            continue
         theirs = right.get(element)
         if theirs is None:
             result[element] = ours
         elif not is_member(theirs):
-            _put(result, element, without(ours, theirs), member=is_member(ours))
+            _put(result, element, without(_below(ours), theirs), member=is_member(ours))
     return result
 
 
@@ -140,6 +135,10 @@ def read(encoded: Any) -> FieldSet:
     Raises:
         ValueError: it is not a set of fields at all.
     """
+    return _below(_read(encoded))
+
+
+def _read(encoded: Any) -> FieldSet:
     if not isinstance(encoded, dict):
         raise ValueError("fieldsV1 must be an object")  # noqa: TRY004 - the value came from a client, not from code
     result: FieldSet = {}
@@ -149,17 +148,17 @@ def read(encoded: Any) -> FieldSet:
             continue
         if len(element) < len("f:") or element[1] != ":":
             raise ValueError(f"fieldsV1 has no path element {element!r}")
-        if element[0] in "fkvi":
-            result[_canonical(element)] = read(below)
+        if element[0] in _SORTS:
+            result[_canonical(element)] = _read(below)
     return {} if result.keys() == {SELF} else result
 
 
 @lru_cache(maxsize=4096)
 def _canonical(element: str) -> str:
-    if element[0] in "kv":
-        value = json.loads(element[2:])
-        return key_element(value) if element[0] == "k" else value_element(value)
-    return element
+    if element[0] == "f":
+        return element
+    value = json.loads(element[2:])
+    return key_element(value) if element[0] == "k" else f"{element[:2]}{_escaped(value)}"
 
 
 def key_element(keys: dict[str, Any]) -> str:
@@ -184,12 +183,13 @@ def _ordered(fields: FieldSet) -> list[str]:
     return elements
 
 
-def _rank(element: str) -> tuple[str, Any]:
+def _rank(element: str) -> tuple[int, Any]:
     sort, text = element[0], element[2:]
+    rank = _SORTS.index(sort)
     if sort == "f":
-        return sort, text
+        return rank, text
     value = json.loads(text)
-    return sort, [(name, _order(item)) for name, item in value.items()] if sort == "k" else [("", _order(value))]
+    return rank, [(name, _order(item)) for name, item in value.items()] if sort == "k" else _order(value)
 
 
 def _order(value: Any) -> tuple[int, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.cluster.merge.fieldsets import SELF, FieldSet, named
 from sandbox.cluster.merge.shapes import ListShape, MapShape, Shape
-from sandbox.cluster.merge.walking import Handled, Misfit, element_of, handled_as
+from sandbox.cluster.merge.walking import Handled, Misfit, below, element_of, handled_as
 
 
 def fields_of(value: Any, shape: Shape) -> FieldSet:
@@ -67,6 +67,21 @@ def _list_node(value: Any, listing: ListShape) -> FieldSet | None:
 
 def _member(node: FieldSet | None) -> FieldSet:
     return {SELF: {}, **node} if node else {}
+
+
+def conformed(fields: FieldSet, shape: Shape | None) -> FieldSet:
+    """A set that a client made: fields inside what is one leaf stand for the leaf."""
+    result: FieldSet = {}
+    for element, node in fields.items():
+        under, _ = below(element, shape)
+        result[element] = {} if under is not None and _is_leaf(under) else conformed(node, under)
+    return result
+
+
+def _is_leaf(shape: Shape) -> bool:
+    if shape.mapping is not None:
+        return shape.mapping.atomic
+    return shape.listing is not None and shape.listing.atomic
 
 
 def check(value: Any, shape: Shape) -> None:

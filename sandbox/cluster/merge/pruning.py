@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.cluster.merge.fieldsets import SELF, FieldSet, difference, intersection, is_member, union
 from sandbox.cluster.merge.ownership import fields_of
 from sandbox.cluster.merge.shapes import ListShape, MapShape, Shape
-from sandbox.cluster.merge.walking import Handled, element_of, handled_as
+from sandbox.cluster.merge.walking import Handled, below, element_of, handled_as
 
 
 def pruned(value: Any, shape: Shape, *, last: FieldSet, held: FieldSet) -> Any:
@@ -41,22 +41,11 @@ def _with_structs(fields: FieldSet, shape: Shape | None) -> FieldSet:
         if not node:
             result[element] = node
             continue
-        below, declared = _below(element, shape)
-        result[element] = _with_structs(node, below)
+        under, declared = below(element, shape)
+        result[element] = _with_structs(node, under)
         if declared:
             result[element][SELF] = {}
     return result
-
-
-def _below(element: str, shape: Shape | None) -> tuple[Shape | None, bool]:
-    if shape is None:
-        return None, False
-    if element[0] == "f" and shape.mapping is not None:
-        declared = shape.mapping.fields.get(element[2:])
-        return (declared.shape, True) if declared else (shape.mapping.element, False)
-    if element[0] == "k" and shape.listing is not None:
-        return shape.listing.element, False
-    return None, False
 
 
 def removed(value: Any, fields: FieldSet, shape: Shape) -> Any:
@@ -74,7 +63,7 @@ def removed(value: Any, fields: FieldSet, shape: Shape) -> Any:
 
 
 def _removed_from_map(value: Any, fields: FieldSet, mapping: MapShape) -> Any:
-    if mapping.atomic or not isinstance(value, dict):
+    if not isinstance(value, dict):
         return None
     result = {}
     for name, item in value.items():
@@ -90,8 +79,6 @@ def _removed_from_map(value: Any, fields: FieldSet, mapping: MapShape) -> Any:
 
 
 def _removed_from_list(value: Any, fields: FieldSet, listing: ListShape) -> Any:
-    if listing.atomic or not isinstance(value, list):
-        return None
     result = []
     for item in value:
         node = fields.get(element_of(item, listing))

@@ -9,7 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
-_WRITTEN: Final = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([A-Za-z]*)([+-]?\d*)")
+_WRITTEN: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*)([-+]?[0-9]*)")
+_RULE: Final = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _DECIMAL: Final = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY: Final = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 _BINARY_STEP: Final = 1024
@@ -20,16 +21,20 @@ _LARGEST_EXPONENT: Final = 18
 
 @lru_cache(maxsize=4096)
 def canonical(written: str) -> str:
-    """The quantity as the server writes it; what is none is left as it is."""
+    """The quantity as the server writes it.
+
+    Raises:
+        ValueError: it is none; in the words of the server.
+    """
     match = _WRITTEN.fullmatch(written)
-    if match is None or not (match[2] or match[3]):
-        return written
+    if match is None or not written:
+        raise ValueError(_RULE)
     sign, whole, fraction, suffix, power = match.groups()
     number = Fraction(f"{sign}{whole or 0}.{fraction or 0}")
     if power and suffix in ("e", "E"):
         return _decimal(number * Fraction(10) ** int(power), exponential=True)
     if power or suffix not in _DECIMAL.keys() | _BINARY.keys():
-        return written
+        raise ValueError("unable to parse quantity's suffix")
     if suffix in _BINARY:
         return _binary(number * _BINARY_STEP ** _BINARY[suffix])
     return _decimal(number * Fraction(10) ** _DECIMAL[suffix], exponential=False)

@@ -94,9 +94,34 @@ class InvalidPatch(InvalidApply):
     """A patch cannot be laid over the object."""
 
 
+class InvalidObject(TypeError):
+    """A document cannot be read as an object of its kind; the message says where and why."""
+
+
+def unconvertible(applied: Object, group_version: str, problem: Any) -> InvalidApply:
+    """The refusal of an object that fits its schema and still cannot be read."""
+    kind = f"{group_version}, Kind={applied['kind']}"
+    message = (
+        f"failed to convert new object ({_identity(applied, group_version)}) to proper version: "
+        f"unable to convert unstructured object to {kind}: {problem}"
+    )
+    return InvalidApply(message, status=500, reason="")
+
+
+def unreadable(live: Object, group_version: str, problem: Any) -> InvalidApply:
+    """The refusal to apply to an object in which there is no telling whose the fields are."""
+    whose = _identity(live, group_version)
+    message = f"failed to create manager for existing fields: failed to convert new object ({whose}) to smd typed: "
+    return InvalidApply(f"{message}{problem}", status=500, reason="")
+
+
+def _identity(value: Object, group_version: str) -> str:
+    metadata = value.get("metadata") or {}
+    group, _, version = group_version.rpartition("/")
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {group}/{version}, Kind={value['kind']}"
+
+
 def misfit(applied: Object, group_version: str, problem: Any) -> InvalidApply:
     """The refusal of an object that does not fit its schema."""
-    metadata = applied.get("metadata") or {}
-    group, _, version = group_version.rpartition("/")
-    whose = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {group}/{version}, Kind={applied['kind']}"
+    whose = _identity(applied, group_version)
     return InvalidApply(f"failed to create typed patch object ({whose}): {problem}", status=500, reason="")

@@ -138,8 +138,7 @@ def _hollow(shape: Shape) -> Iterator[tuple[str, ...]]:
 def zero_of(shape: Shape) -> Object:
     """What Go's encoder writes for a struct of this shape that nobody has filled in."""
     mapping = shape.mapping
-    if mapping is None:
-        return {}
+    assert mapping is not None
     return {name: zero_value(mapping.fields[name]) for name in mapping.always}
 
 

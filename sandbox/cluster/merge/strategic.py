@@ -76,8 +76,7 @@ def _retain(original: Object, patch: Object) -> None:
 
 def _declared(shape: Shape, name: str) -> Field:
     mapping = shape.mapping
-    if mapping is None:
-        return _UNDECLARED
+    assert mapping is not None
     return mapping.fields.get(name) or (Field(mapping.element) if mapping.element else _UNDECLARED)
 
 

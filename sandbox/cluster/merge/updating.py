@@ -4,6 +4,8 @@ Here: the bookkeeping for such a write. Not here: the write itself, which the ca
 Source: k8s.io/apimachinery pkg/util/managedfields and sigs.k8s.io/structured-merge-diff/v6 merge.Updater.Update.
 """
 
+from dataclasses import replace
+
 from sandbox.cluster.merge.comparing import changes
 from sandbox.cluster.merge.entries import (
     Entry,
@@ -19,8 +21,9 @@ from sandbox.cluster.merge.entries import (
     with_owners,
 )
 from sandbox.cluster.merge.fieldsets import union, without
+from sandbox.cluster.merge.ownership import conformed
 from sandbox.cluster.merge.resets import reset_fields
-from sandbox.cluster.merge.settling import settled, stored
+from sandbox.cluster.merge.settling import decoded, stored
 from sandbox.cluster.merge.shapes import Object, Schema
 from sandbox.cluster.merge.walking import Misfit
 
@@ -43,9 +46,12 @@ def update(  # noqa: PLR0913 - one argument for each thing that a request says
 
     Returns:
         A new object; neither argument is touched or shared.
+
+    Raises:
+        InvalidObject: a value in `new` has another type than its field.
     """
-    result = settled(new, schema)
-    owners = _inherited(live, new, subresource)
+    result = decoded(new, schema)
+    owners = _inherited(live, new, subresource, schema=schema)
     if live is None or owners:
         before = schema.zero if live is None else live
         who = updater(manager, schema.group_version, subresource)
@@ -57,18 +63,19 @@ def update(  # noqa: PLR0913 - one argument for each thing that a request says
     return with_owners(stored(result, schema), owners)
 
 
-def _inherited(live: Object | None, new: Object, subresource: str) -> Owners:
+def _inherited(live: Object | None, new: Object, subresource: str, *, schema: Schema) -> Owners:
     """The entries to go on from: the client's edited ones, or the stored ones if it sent none that can be read."""
-    if not subresource and wants_reset(new):
+    stored_ones = owners_of(live or {})
+    if subresource:
+        return stored_ones
+    if wants_reset(new):
         return {}
-    for source in (live,) if subresource else (new, live):
-        try:
-            owners = owners_of(source or {})
-        except ValueError:
-            continue
-        if owners:
-            return owners
-    return {}
+    try:
+        edited = owners_of(new)
+    except ValueError:
+        return stored_ones
+    fitting = {who: replace(entry, fields=conformed(entry.fields, schema.root)) for who, entry in edited.items()}
+    return fitting or stored_ones
 
 
 def updated(owners: Owners, states: tuple[Object, Object], who: Who, *, now: str, schema: Schema) -> Owners:

@@ -51,6 +51,18 @@ def handled_as(value: Any, shape: Shape) -> Handled:
     return Handled.SCALAR if shape.scalar is not None else Handled.LIST
 
 
+def below(element: str, shape: Shape | None) -> tuple[Shape | None, bool]:
+    """The shape under a path element, and whether the element is a declared field; None where nothing can be."""
+    if shape is None:
+        return None, False
+    if element[0] == "f" and shape.mapping is not None:
+        declared = shape.mapping.fields.get(element[2:])
+        return (declared.shape, True) if declared else (shape.mapping.element, False)
+    if element[0] == "k" and shape.listing is not None:
+        return shape.listing.element, False
+    return None, False
+
+
 def element_of(item: Any, listing: ListShape) -> str:
     """The path element of an item in an associative list.
 

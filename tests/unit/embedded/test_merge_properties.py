@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from sandbox.cluster.merge import ApplyConflict, Object, apply, schema_for, unchanged, update
 from tests.support.objects import but, members, owned
 
+# Thirty examples of each property take half a second on an idle machine.
+pytestmark = pytest.mark.timeout(30)
+
 SCHEMA = schema_for("apps/v1", "Deployment")
 MANAGERS = ("ann", "bob", "clara")
 VALUES = st.sampled_from(["1", "2"])
