@@ -125,6 +125,15 @@ async def test_an_updater_may_change_the_sort_of_a_value(objects: Objects, widge
     assert not {"spec v", "spec v x", "spec w", "spec u"} & mine
 
 
+@pytest.mark.parametrize("value", [1, None, [1], {"y": 1}])
+async def test_ownership_of_what_is_not_there_takes_nothing_away(objects: Objects, widget: Json, value: object) -> None:
+    stored = await objects.apply(sized(widget, v=value), "ann")
+    claim = stored["metadata"]["managedFields"][0] | {"fieldsV1": {"f:spec": {"f:v": {"f:x": {}}}}}
+    await objects.patch(widget, {"metadata": {"managedFields": [claim]}}, "carl")
+    stored = await objects.apply(sized(widget, size=1), "ann")
+    assert stored["spec"] == {"size": 1, "v": value}
+
+
 async def test_the_metadata_are_those_of_every_kind(objects: Objects, widget: Json) -> None:
     held = widget | {"metadata": {"name": "w", "finalizers": ["a.b/a"], "labels": {"x": "1"}}}
     await objects.apply(held, "ann")

@@ -83,7 +83,7 @@ def difference(left: FieldSet, right: FieldSet) -> FieldSet:
         theirs = right.get(element)
         if theirs is None:
             result[element] = ours
-        elif element != SELF:
+        else:
             _put(result, element, difference(_below(ours), theirs), member=is_member(ours) and not is_member(theirs))
     return result
 

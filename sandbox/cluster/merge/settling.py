@@ -139,10 +139,10 @@ _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "number": (int, float),
 
 
 def _scalar(value: Any, wanted: str) -> Any:
-    if isinstance(value, dict | list) or not isinstance(value, _TYPES.get(wanted, (object,))):
+    fits = isinstance(value, _TYPES.get(wanted, (object,))) and not isinstance(value, dict | list)
+    # To Python a boolean is a number, to Go it is not.
+    if not fits or (wanted == "number" and isinstance(value, bool)):
         raise Misfit(f"cannot unmarshal {_sort(value)} into a {wanted}")
-    if wanted == "number" and isinstance(value, bool):
-        raise Misfit("cannot unmarshal bool into a number")
     if wanted != "quantity":
         return value
     try:

@@ -64,7 +64,7 @@ def test_what_is_written_can_be_read(members: set[Path]) -> None:
 
 
 def test_the_order_of_elements_is_that_of_the_server() -> None:
-    mixed = {
+    mixed: FieldSet = {
         'v:"b"': {}, "v:true": {}, "v:10": {}, "v:9": {}, 'v:"a"': {}, "v:null": {},
         'k:{"port":80,"protocol":"UDP"}': {}, 'k:{"port":9}': {}, 'k:{"port":80,"protocol":"TCP"}': {},
         "f:b": {"f:x": {}, ".": {}}, "f:a": {},
