@@ -83,10 +83,16 @@ def _last(of: str) -> str:
     return of.lstrip("*").rpartition(".")[2]
 
 
-def _sources(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
+def sources(folders: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """The types that the packages under these folders declare, as `table` wants them."""
     for folder in folders:
         for path in sorted(folder.rglob("types*.go")):
             yield ".".join(path.parts[-3:-1]), path.read_text()
+
+
+def needed(found: Mapping[str, object], kinds: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """Of a table the types that the table of kinds refers to."""
+    return {name: entry for name, entry in found.items() if name in kinds["types"]}
 
 
 def written(found: Mapping[str, object]) -> str:
@@ -96,6 +102,5 @@ def written(found: Mapping[str, object]) -> str:
 
 if __name__ == "__main__":
     here = Path(__file__).parent
-    needed = json.loads((here / "kinds.json").read_text())["types"]
-    found = table(_sources(Path(folder) for folder in sys.argv[1:]))
-    (here / "golang.json").write_text(written({name: entry for name, entry in found.items() if name in needed}))
+    found = table(sources(Path(folder) for folder in sys.argv[1:]))
+    (here / "golang.json").write_text(written(needed(found, json.loads((here / "kinds.json").read_text()))))
