@@ -56,9 +56,9 @@ def read(kind: Kind, query: Mapping[str, str], *, watching: bool) -> Ask:
         exact=query.get("resourceVersionMatch") == EXACT,
         initial=send == "true" if send else version is None,
         marked=send == "true",
-        limit=_number(query, "limit"),
+        limit=number(query, "limit"),
         token=query.get("continue", ""),
-        timeout_seconds=_number(query, "timeoutSeconds"),
+        timeout_seconds=number(query, "timeoutSeconds"),
         bookmarks=query.get("allowWatchBookmarks", "") in {"true", "1"},
     )
 
@@ -86,7 +86,12 @@ def _watch_faults(query: Mapping[str, str]) -> Iterator[Cause]:
         yield Cause.unsupported("resourceVersionMatch", match, NOT_OLDER)
 
 
-def _number(query: Mapping[str, str], name: str) -> int:
+def number(query: Mapping[str, str], name: str) -> int:
+    """Return a number of the query, 0 when there is none.
+
+    Raises:
+        ApiError: 400, for what is no number.
+    """
     text = query.get(name) or "0"
     if not text.isdigit():
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')

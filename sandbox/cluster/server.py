@@ -5,12 +5,14 @@ Here: aiohttp, bearer tokens, routing between discovery, resources and watches. 
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.cluster import asks, audit, discovery, errors, routes, verbs
+from sandbox.cluster import asks, audit, discovery, errors, logs, routes, verbs
 from sandbox.cluster.api import Api
 from sandbox.cluster.audit import AuditLog
 from sandbox.cluster.calls import Answer, Call
@@ -70,6 +72,8 @@ class Server:
             seen = replace(seen, target=target, watching=call.flag("watch"))
             if call.flag("watch") and call.method == "GET":
                 return await self._watch(request, call, seen)
+            if call.flag("follow") and target.subresource == "log":
+                return await self._follow(request, call, seen)
             return self._finish(seen, verbs.answer(self._api, call))
         except errors.ApiError as refusal:
             return self._finish(seen, Answer(refusal.code, encoded(refusal.status())))
@@ -93,21 +97,45 @@ class Server:
 
     async def _watch(self, request: web.Request, call: Call, seen: audit.Request) -> web.StreamResponse:
         ask = asks.read(call.target.kind, call.query, watching=True)
+        with self._feed() as feed:
+            watch = Watch(self._api, call, ask, feed=feed, bookmark_seconds=self._access.bookmark_seconds)
+            return await self._stream(request, seen, watch.chunks())
+
+    async def _follow(self, request: web.Request, call: Call, seen: audit.Request) -> web.StreamResponse:
+        first = logs.lines(self._api, call.target, call.query)
+        with self._feed() as feed:
+            return await self._stream(
+                request, seen, logs.followed(feed, call.target, first), content_type=discovery.TEXT
+            )
+
+    @contextmanager
+    def _feed(self) -> Iterator[Feed]:
         feed = Feed(self._api)
         self._feeds.add(feed)
         try:
-            watch = Watch(self._api, call, ask, feed=feed, bookmark_seconds=self._access.bookmark_seconds)
-            response = web.StreamResponse(headers={"Content-Type": "application/json"})
-            await response.prepare(request)
-            async for chunk in watch.chunks():
-                if chunk:
-                    await response.write(chunk)
-            await response.write_eof()
-            return response
+            yield feed
         finally:
             self._feeds.discard(feed)
             feed.close()
+
+    async def _stream(
+        self,
+        request: web.Request,
+        seen: audit.Request,
+        chunks: AsyncIterator[bytes],
+        *,
+        content_type: str = "application/json",
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": content_type})
+        try:
+            await response.prepare(request)
+            async for chunk in chunks:
+                if chunk:
+                    await response.write(chunk)
+            await response.write_eof()
+        finally:
             self._audit(seen, 200)
+        return response
 
 
 def _plain(document: dict[str, Any] | None) -> Answer:

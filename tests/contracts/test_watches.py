@@ -141,9 +141,9 @@ async def test_a_silent_watch_gets_a_bookmark_before_it_ends(kube: Kube, objects
         "resourceVersion": created["metadata"]["resourceVersion"],
         "fieldSelector": "metadata.name=none",
         "allowWatchBookmarks": "true",
-        "timeoutSeconds": "3",
+        "timeoutSeconds": "6",
     }
-    async with asyncio.timeout(10), aclosing(kube.watch(objects.collection(config_map()), params)) as events:
+    async with asyncio.timeout(12), aclosing(kube.watch(objects.collection(config_map()), params)) as events:
         found = [event async for event in events]
     assert {(event["type"], event["object"]["kind"]) for event in found} == {("BOOKMARK", "ConfigMap")}
     assert int(found[-1]["object"]["metadata"]["resourceVersion"]) >= int(created["metadata"]["resourceVersion"])

@@ -18,11 +18,12 @@ from sandbox.cluster.behaviours.desk import Behaviour, Desk
 from sandbox.cluster.behaviours.family import Family
 from sandbox.cluster.behaviours.garbage import Garbage
 from sandbox.cluster.behaviours.jobs import Jobs
-from sandbox.cluster.behaviours.kubelet import NODE_NAME, Kubelet
+from sandbox.cluster.behaviours.kubelet import Kubelet
 from sandbox.cluster.behaviours.namespaces import Namespaces
+from sandbox.cluster.behaviours.nodes import NODE_DOCUMENT, node_status
 from sandbox.cluster.behaviours.replicasets import ReplicaSets
 from sandbox.cluster.behaviours.statefulsets import StatefulSets
-from sandbox.cluster.behaviours.volumes import PROVISIONER, STORAGE_CLASS, Volumes
+from sandbox.cluster.behaviours.volumes import CLASS_DOCUMENT, Volumes
 from sandbox.cluster.kinds import CLASS, NAMESPACE, NODE
 from sandbox.cluster.store import Change, Stored
 
@@ -77,15 +78,10 @@ class Behaviours:
         write = Write("kube-apiserver")
         for name in _BORN_WITH:
             self._api.create(NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, write)
-        node = {
-            "apiVersion": "v1",
-            "kind": "Node",
-            "metadata": {"name": NODE_NAME, "labels": {"kubernetes.io/hostname": NODE_NAME}},
-        }
-        self._api.create(NODE, node, Write("kubelet"))
-        metadata = {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}
-        content = {"metadata": metadata, "provisioner": PROVISIONER, "allowVolumeExpansion": True}
-        self._api.create(CLASS, {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"} | content, write)
+        node = self._api.create(NODE, NODE_DOCUMENT, Write("kubelet"))
+        status = node_status(self._api.now())
+        self._api.replace(node, node.document | {"status": status}, Write("kubelet", subresource="status"))
+        self._api.create(CLASS, CLASS_DOCUMENT, write)
 
     def _notice(self, change: Change) -> None:
         for behaviour in self._behaviours:

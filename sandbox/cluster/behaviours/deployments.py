@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.cluster.behaviours.desk import Desk, condition, owned_by
-from sandbox.cluster.kinds import DEPLOYMENT, REPLICA_SET, Json
+from sandbox.cluster.kinds import DEPLOYMENT, POD, REPLICA_SET, Json
 from sandbox.cluster.store import Change, Stored, encoded
 
 _HASH = "pod-template-hash"
@@ -26,13 +26,15 @@ class Deployments:
         self._overdue: set[tuple[str, str]] = set()
 
     def concerned(self, change: Change) -> Iterator[Stored]:
-        """Yield a Deployment that came or changed, or whose ReplicaSet did."""
+        """Yield a Deployment that came or changed, or whose ReplicaSet did, or whose last old pod may have gone."""
         if change.after.kind == DEPLOYMENT:
             yield change.after
-        elif change.after.kind == REPLICA_SET:
-            owner = self._desk.parent(change.after, DEPLOYMENT)
-            if owner is not None:
-                yield owner
+        replica_set = change.after if change.after.kind == REPLICA_SET else None
+        if change.after.kind == POD and change.gone:
+            replica_set = self._desk.parent(change.after, REPLICA_SET)
+        owner = replica_set and self._desk.parent(replica_set, DEPLOYMENT)
+        if owner:
+            yield owner
 
     def settle(self, stored: Stored) -> None:
         """Take the next step of the roll; report."""
@@ -47,6 +49,7 @@ class Deployments:
             self._desk.report(present, self._status(present, current), annotations=revision)
 
     def _step(self, deployment: Stored) -> Stored:
+        self._desk.adopt(deployment, REPLICA_SET)
         current = self._current(deployment)
         others = [each for each in self._desk.children(deployment, REPLICA_SET) if each.uid != current.uid]
         self._watch_over(deployment, current)
@@ -70,14 +73,15 @@ class Deployments:
         surge, unavailable = _margins(spec)
         wanted, old = spec["replicas"], sum(_replicas(each) for each in others)
         if spec["strategy"]["type"] == "Recreate":
-            gone = all(_replicas(each) == each.document["status"]["replicas"] == 0 for each in others)
+            gone = not any(self._desk.children(each, POD) for each in others)
             self._scale(current, wanted if gone else _replicas(current))
             spare = old
         else:
-            self._scale(current, min(wanted, max(_replicas(current), wanted + surge - old)))
+            still = sum(max(_replicas(each), _count(each, "replicas")) for each in others)
+            self._scale(current, min(wanted, max(_replicas(current), wanted + surge - still)))
             # What runs beyond the promised number may go: the pods of old sets that are not ready go first.
             spare = max(0, old + _count(current, "availableReplicas") - (wanted - unavailable))
-        for each in others:
+        for each in sorted(others, key=lambda each: _count(each, "availableReplicas") - _replicas(each)):
             going = min(_replicas(each), spare)
             self._scale(each, _replicas(each) - going)
             spare -= going
@@ -107,7 +111,8 @@ class Deployments:
             "readyReplicas": sum(_count(each, "readyReplicas") for each in sets),
             "availableReplicas": sum(_count(each, "availableReplicas") for each in sets),
         }
-        counts["unavailableReplicas"] = max(0, wanted - counts["availableReplicas"])
+        asked = sum(_replicas(each) for each in sets)
+        counts["unavailableReplicas"] = max(0, asked - counts["availableReplicas"])
         complete = total == wanted == counts["updatedReplicas"] == counts["availableReplicas"]
         late = current is not None and (deployment.uid, current.uid) in self._overdue
         verdicts = (
@@ -120,7 +125,7 @@ class Deployments:
         return {
             "observedGeneration": deployment.document["metadata"]["generation"],
             **{name: count for name, count in counts.items() if count},
-            "conditions": conditions,
+            "conditions": [each | {"lastUpdateTime": each["lastTransitionTime"]} for each in conditions],
         }
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.cluster.api import Api, Write
-from sandbox.cluster.behaviours.family import Family, controller_of
+from sandbox.cluster.behaviours.family import Family, controller_of, owners_of
 from sandbox.cluster.deletion import Deletion, delete
 from sandbox.cluster.kinds import Json, Kind
+from sandbox.cluster.selectors import labels_of, selected, workload_selector
 from sandbox.cluster.store import Change, Stored
 
 CONTROLLERS = "kube-controller-manager"
@@ -44,6 +45,14 @@ class Desk:
     def children(self, owner: Stored, kind: Kind) -> list[Stored]:
         """Return the objects of a kind that ``owner`` controls, oldest name first."""
         return [child for child in self.family.children(owner.uid) if child.kind == kind]
+
+    def adopt(self, owner: Stored, kind: Kind) -> None:
+        """Take control of the objects of a kind that fit the owner's selector and that nothing controls."""
+        selector = workload_selector(owner.document["spec"]["selector"])
+        for stored in self.family.free(kind, owner.namespace):
+            if not stored.deleting and selected(selector, labels_of(stored.document)):
+                references = [*owners_of(stored.document), owned_by(owner)]
+                self.change(stored, {"metadata": {"ownerReferences": references}})
 
     def parent(self, stored: Stored, kind: Kind) -> Stored | None:
         """Return the object of a kind that controls ``stored``, if it is still there."""

@@ -23,12 +23,18 @@ def controller_of(document: Json) -> Json | None:
 
 
 class Family:
-    """Children by the uid of each of their owners."""
+    """Children by the uid of each of their owners, and the objects that no owner controls."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._children: dict[str, dict[tuple[Kind, Key], None]] = {}
+        self._free: dict[Kind, dict[Key, None]] = {}
         store.listen(self._notice)
+
+    def free(self, kind: Kind, namespace: str) -> list[Stored]:
+        """Return the objects of a kind in a namespace that nothing controls."""
+        found = (self._store.get(kind, *key) for key in self._free.get(kind, {}) if key[0] == namespace)
+        return [stored for stored in found if stored is not None]
 
     def children(self, uid: str) -> list[Stored]:
         """Return the present objects that name ``uid`` among their owners, in the order in which they came."""
@@ -37,6 +43,10 @@ class Family:
 
     def _notice(self, change: Change) -> None:
         place = (change.after.kind, change.after.key)
+        free = self._free.setdefault(change.after.kind, {})
+        free.pop(change.after.key, None)
+        if not change.gone and controller_of(change.after.document) is None:
+            free[change.after.key] = None
         for uid in _uids(change.before):
             self._children[uid].pop(place, None)
             if not self._children[uid]:

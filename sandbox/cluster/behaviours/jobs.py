@@ -14,6 +14,8 @@ from sandbox.cluster.store import Change, Stored
 
 _ENDINGS = ("Complete", "Failed")
 _TOO_MANY = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
+_SUSPENDED = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"}
+_RESUMED = {"type": "Suspended", "status": "False", "reason": "JobResumed", "message": "Job resumed"}
 _ENOUGH = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
 
 
@@ -39,10 +41,14 @@ class Jobs:
             return
         pods = self._desk.children(job, POD)
         verdict = self._verdict(job, pods)
-        if not verdict and not job.document["spec"]["suspend"]:
+        if job.document["spec"]["suspend"]:
+            self._stop(pods)
+            verdict = (_SUSPENDED,)
+        elif not verdict:
             self._create(job, pods)
+            verdict = (_RESUMED,) if is_true(job.document, "Suspended") else ()
         self._desk.report(job, self._status(job, self._desk.children(job, POD), verdict))
-        if verdict and "ttlSecondsAfterFinished" in job.document["spec"]:
+        if verdict[1:] and "ttlSecondsAfterFinished" in job.document["spec"]:
             self._desk.later(job.document["spec"]["ttlSecondsAfterFinished"], lambda: self._expire(job))
 
     def _expire(self, seen: Stored) -> None:
@@ -56,6 +62,11 @@ class Jobs:
         missing = min(spec["parallelism"], spec["completions"] - len(_in_phase(pods, "Succeeded"))) - active
         for _ in range(missing):
             self._desk.create(POD, pod_of(job))
+
+    def _stop(self, pods: Sequence[Stored]) -> None:
+        for pod in _in_phase(pods, "Pending", "Running"):
+            if not pod.deleting:
+                self._desk.delete(pod)
 
     def _verdict(self, job: Stored, pods: Sequence[Stored]) -> tuple[Json, ...]:
         spec = job.document["spec"]

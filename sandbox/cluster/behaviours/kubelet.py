@@ -12,12 +12,11 @@ from collections.abc import Iterator
 
 from sandbox.cluster.behaviours import podlife
 from sandbox.cluster.behaviours.desk import Desk
+from sandbox.cluster.behaviours.nodes import NODE_NAME
 from sandbox.cluster.behaviours.podlife import simulated
 from sandbox.cluster.kinds import NODE, POD, Json
 from sandbox.cluster.selectors import labels_of
 from sandbox.cluster.store import Change, Stored
-
-NODE_NAME = "simulated-0"
 
 
 class Kubelet:

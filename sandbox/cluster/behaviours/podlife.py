@@ -6,6 +6,7 @@ import hashlib
 
 from sandbox.cluster.behaviours.desk import condition
 from sandbox.cluster.behaviours.family import owners_of
+from sandbox.cluster.behaviours.nodes import NODE_ADDRESS
 from sandbox.cluster.kinds import Json
 
 _SIMULATE = "sandbox.perigee.dev/simulate"
@@ -46,8 +47,8 @@ def running(document: Json, now: str) -> Json:
     done = _terminated(0, now) | {"restartCount": 0}
     return _with_conditions(document["status"], reached, now) | {
         "phase": "Running",
-        "hostIP": "192.0.2.1",
-        "hostIPs": [{"ip": "192.0.2.1"}],
+        "hostIP": NODE_ADDRESS,
+        "hostIPs": [{"ip": NODE_ADDRESS}],
         "podIP": address,
         "podIPs": [{"ip": address}],
         "startTime": now,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sandbox.cluster.behaviours.desk import Desk, is_true, owned_by
+from sandbox.cluster.behaviours.desk import Desk, condition, is_true, owned_by
+from sandbox.cluster.errors import ApiError
 from sandbox.cluster.kinds import POD, REPLICA_SET, Json
 from sandbox.cluster.store import Change, Stored
 
@@ -35,11 +36,16 @@ class ReplicaSets:
         replica_set = self._desk.fresh(stored)
         if replica_set is None:
             return
-        if not replica_set.deleting:
-            self._scale(replica_set)
-        present = self._desk.fresh(stored)
-        if present is not None:
-            self._desk.report(present, self._status(present))
+        try:
+            if not replica_set.deleting:
+                self._desk.adopt(replica_set, POD)
+                self._scale(replica_set)
+        except ApiError as refusal:
+            failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(refusal)}
+            failure = condition(replica_set.document["status"].get("conditions", []), failed, self._desk.api.now())
+            self._desk.report(replica_set, self._status(replica_set) | {"conditions": failure})
+            raise
+        self._desk.report(replica_set, self._status(replica_set))
 
     def _scale(self, replica_set: Stored) -> None:
         pods = self._active(replica_set)

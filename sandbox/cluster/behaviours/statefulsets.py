@@ -36,6 +36,9 @@ class StatefulSets:
         stateful_set = self._desk.fresh(stored)
         if stateful_set is None:
             return
+        if not stateful_set.deleting:
+            self._desk.adopt(stateful_set, REVISION)
+            self._desk.adopt(stateful_set, POD)
         revision = self._revision(stateful_set)
         if not stateful_set.deleting:
             self._step(stateful_set, revision)

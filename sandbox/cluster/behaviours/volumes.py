@@ -14,6 +14,13 @@ from sandbox.cluster.store import Change, Stored
 
 STORAGE_CLASS = "standard"
 PROVISIONER = "sandbox.perigee.dev/volumes"
+CLASS_DOCUMENT: Json = {
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": {"name": STORAGE_CLASS, "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+    "provisioner": PROVISIONER,
+    "allowVolumeExpansion": True,
+}
 _PROTECTION = {CLAIM: "kubernetes.io/pvc-protection", VOLUME: "kubernetes.io/pv-protection"}
 
 

@@ -1,16 +1,19 @@
 """Values that the API server fills in where the caller left them out.
 
 Here: a table of paths and values per kind and the few lines that apply it. A path goes through every element of a list
-at ``[]`` and stops where its parent is missing. Not here: values that must be made (names, addresses), and nothing that
-a client of this cluster has no use for. The values are those of kubernetes/pkg/apis/*/v1/defaults.go.
+at ``[]`` and stops where its parent is missing. Not here: values that depend on others (``derived``), values that must be
+made (names, addresses), and nothing that a client of this cluster has no use for. The values are those of
+kubernetes/pkg/apis/*/v1/defaults.go.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from sandbox.cluster.conventions.derived import DERIVED
+from sandbox.cluster.conventions.paths import walk
 from sandbox.cluster.kinds import Json, Kind
 
 Row = tuple[str, Any]
@@ -67,8 +70,6 @@ _JOB: tuple[Row, ...] = (
     ("spec.suspend", False),
     ("spec.podReplacementPolicy", "TerminatingOrFailed"),
     ("spec.manualSelector", False),
-    ("spec.completions", 1),
-    ("spec.parallelism", 1),
     *_TEMPLATE,
 )
 _CPU_TARGET = {"type": "Utilization", "averageUtilization": 80}
@@ -101,7 +102,6 @@ _TABLE: dict[str, tuple[Row, ...]] = {
         ("spec.revisionHistoryLimit", 10),
         ("spec.podManagementPolicy", "OrderedReady"),
         ("spec.updateStrategy", {}),
-        ("spec.updateStrategy.type", "RollingUpdate"),
         ("spec.persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"}),
         *_TEMPLATE,
         ("spec.volumeClaimTemplates[].apiVersion", "v1"),
@@ -113,7 +113,6 @@ _TABLE: dict[str, tuple[Row, ...]] = {
         ("spec.revisionHistoryLimit", 10),
         ("spec.updateStrategy", {}),
         ("spec.updateStrategy.type", "RollingUpdate"),
-        ("spec.updateStrategy.rollingUpdate", {"maxSurge": 0, "maxUnavailable": 1}),
         *_TEMPLATE,
     ),
     "Job": (*_JOB, ("status", {})),
@@ -175,8 +174,8 @@ def fill(kind: Kind, document: Json) -> None:
     """Fill in, in place, what the table knows for ``kind`` and what depends on other fields."""
     for path, value in _PLANS.get(kind.name, ()):
         _fill_path(document, path, value)
-    if kind.name in _DERIVED:
-        _DERIVED[kind.name](document)
+    if kind.name in DERIVED:
+        DERIVED[kind.name](document)
 
 
 def give(kind: Kind, document: Json) -> None:
@@ -187,115 +186,6 @@ def give(kind: Kind, document: Json) -> None:
 
 def _fill_path(parent: Json, path: Sequence[str], value: Any) -> None:
     *ways, last = path
-    for holder in _walk([parent], ways):
+    for holder in walk([parent], ways):
         if holder.get(last) is None:
             holder[last] = copy.deepcopy(value)
-
-
-def _walk(holders: list[Json], ways: Sequence[str]) -> Iterator[Json]:
-    for way in ways:
-        name = way.removesuffix("[]")
-        found = [holder[name] for holder in holders if holder.get(name) is not None]
-        holders = [element for elements in found for element in elements] if name != way else found
-    yield from holders
-
-
-def pod_specs(kind: Kind, document: Json) -> Iterator[Json]:
-    """Yield the pod specification that a document of ``kind`` holds, if it holds one."""
-    ways = {"Pod": ["spec"], "CronJob": ["spec", "jobTemplate", "spec", "template", "spec"]}
-    yield from _walk([document], ways.get(kind.name, ["spec", "template", "spec"]))
-
-
-def _containers(spec: Json) -> Iterator[Json]:
-    yield from spec.get("containers") or []
-    yield from spec.get("initContainers") or []
-
-
-def _account(spec: Json) -> None:
-    """Write the account under its old name too, and take it from there, as the conversion of pod specs does."""
-    account = spec.get("serviceAccountName") or spec.get("serviceAccount")
-    if account:
-        spec["serviceAccountName"] = spec["serviceAccount"] = account
-
-
-def _pull_policy(document: Json, *, at: str) -> None:
-    for spec in _walk([document], at.split(".")):
-        _account(spec)
-        for container in _containers(spec):
-            image = container.get("image", "")
-            floating = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
-            container.setdefault("imagePullPolicy", "Always" if floating else "IfNotPresent")
-
-
-def _service(document: Json) -> None:
-    for port in document["spec"].get("ports", []):
-        port.setdefault("targetPort", port["port"])
-
-
-def _deployment(document: Json) -> None:
-    _pull_policy(document, at="spec.template.spec")
-    strategy = document["spec"]["strategy"]
-    if strategy["type"] == "RollingUpdate":
-        rolling = strategy.setdefault("rollingUpdate", {})
-        rolling.setdefault("maxUnavailable", "25%")
-        rolling.setdefault("maxSurge", "25%")
-
-
-def _stateful_set(document: Json) -> None:
-    _pull_policy(document, at="spec.template.spec")
-    strategy = document["spec"]["updateStrategy"]
-    if strategy["type"] == "RollingUpdate":
-        strategy.setdefault("rollingUpdate", {}).setdefault("partition", 0)
-
-
-def _network_policy(document: Json) -> None:
-    spec = document["spec"]
-    spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") is not None else ["Ingress"])
-
-
-def _job(document: Json) -> None:
-    _pull_policy(document, at="spec.template.spec")
-    labels = document["spec"].get("template", {}).get("metadata", {}).get("labels")
-    if labels and not document["metadata"].get("labels"):
-        document["metadata"]["labels"] = dict(labels)
-
-
-def _limit_range(document: Json) -> None:
-    for limit in document["spec"].get("limits", []):
-        if limit["type"] == "Container":
-            limit["default"] = limit.get("max", {}) | limit.get("default", {})
-            limit["defaultRequest"] = limit.get("min", {}) | limit["default"] | limit.get("defaultRequest", {})
-
-
-def _binding(document: Json) -> None:
-    for subject in document.get("subjects", []):
-        group = "" if subject["kind"] == "ServiceAccount" else "rbac.authorization.k8s.io"
-        if group:
-            subject.setdefault("apiGroup", group)
-
-
-def _definition(document: Json) -> None:
-    names = document["spec"]["names"]
-    names.setdefault("singular", names["kind"].lower())
-    names.setdefault("listKind", f"{names['kind']}List")
-
-
-def _at(path: str) -> Callable[[Json], None]:
-    return lambda document: _pull_policy(document, at=path)
-
-
-_DERIVED: dict[str, Callable[[Json], None]] = {
-    "Pod": _at("spec"),
-    "ReplicaSet": _at("spec.template.spec"),
-    "DaemonSet": _at("spec.template.spec"),
-    "Job": _job,
-    "CronJob": _at("spec.jobTemplate.spec.template.spec"),
-    "Deployment": _deployment,
-    "StatefulSet": _stateful_set,
-    "Service": _service,
-    "NetworkPolicy": _network_policy,
-    "LimitRange": _limit_range,
-    "CustomResourceDefinition": _definition,
-    "RoleBinding": _binding,
-    "ClusterRoleBinding": _binding,
-}

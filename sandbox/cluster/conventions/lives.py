@@ -57,7 +57,8 @@ def _binding_door(_kind: Kind, live: Json, new: Json) -> Json:
 
 
 def _finalize_door(_kind: Kind, live: Json, new: Json) -> Json:
-    return live | {"spec": live["spec"] | _only(new["spec"], "finalizers"), "metadata": dict(live["metadata"])}
+    spec = _but(live["spec"], "finalizers") | _only(new["spec"], "finalizers")
+    return live | {"spec": spec, "metadata": dict(live["metadata"])}
 
 
 _DOORS = {"status": _status_door, "binding": _binding_door, "finalize": _finalize_door}
