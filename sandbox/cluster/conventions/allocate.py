@@ -9,10 +9,11 @@ import ipaddress
 from itertools import count
 
 from sandbox.cluster.conventions.defaults import give
-from sandbox.cluster.kinds import CLAIM, CLASS, DEFINITION, JOB, SERVICE, Json, Kind
+from sandbox.cluster.kinds import CLAIM, CLASS, DEFINITION, JOB, SERVICE, VOLUME, Json, Kind
 from sandbox.cluster.store import Store
 
 _IS_DEFAULT = "storageclass.kubernetes.io/is-default-class"
+_PROTECTION = {CLAIM: "kubernetes.io/pvc-protection", VOLUME: "kubernetes.io/pv-protection"}
 _SERVICE_RANGE = ipaddress.ip_network("10.96.0.0/16")
 _JOB_LABEL_PREFIXES = ("", "batch.kubernetes.io/")
 
@@ -27,6 +28,9 @@ class Gifts:
     def give(self, kind: Kind, born: Json) -> None:
         """Complete a new object with what the server chooses for it."""
         give(kind, born)
+        if kind in _PROTECTION:
+            metadata = born["metadata"]
+            metadata["finalizers"] = list(dict.fromkeys([*metadata.get("finalizers", ()), _PROTECTION[kind]]))
         if kind == SERVICE:
             self._service(born["spec"])
         if kind == JOB:

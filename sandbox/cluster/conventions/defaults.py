@@ -1,7 +1,7 @@
 """Values that the API server fills in where the caller left them out.
 
 Here: a table of paths and values per kind and the few lines that apply it. A path goes through every element of a list
-at ``[]`` and stops where its parent is missing. Not here: values that depend on others (``derived``), values that must be
+at ``[]`` and stops where its parent is missing. Not here: values that depend on others (``derived``), values that are
 made (names, addresses), and nothing that a client of this cluster has no use for. The values are those of
 kubernetes/pkg/apis/*/v1/defaults.go.
 """
@@ -157,8 +157,6 @@ _GIVEN: dict[str, tuple[Row, ...]] = {
     ),
     "Namespace": (("spec.finalizers", ["kubernetes"]),),
     "Service": (("spec.ipFamilies", ["IPv4"]), ("spec.ipFamilyPolicy", "SingleStack")),
-    "PersistentVolumeClaim": (("metadata.finalizers", ["kubernetes.io/pvc-protection"]),),
-    "PersistentVolume": (("metadata.finalizers", ["kubernetes.io/pv-protection"]),),
     "Event": (("reportingComponent", ""), ("reportingInstance", "")),
 }
 
