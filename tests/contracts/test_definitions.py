@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.behaving import is_true
 from tests.support.kube import Json, Kube
 from tests.support.objects import MERGE_PATCH, Objects, config_map
-from tests.support.workloads import is_true
 
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 HOLD = "contracts.test.invalid/hold"

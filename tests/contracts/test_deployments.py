@@ -6,9 +6,9 @@ from contextlib import aclosing
 
 import pytest
 
+from tests.support.behaving import SIMULATE, conditions, has, is_true, observed, template, workload
 from tests.support.kube import Json, Kube
 from tests.support.objects import Objects
-from tests.support.workloads import SIMULATE, conditions, has, is_true, observed, template, workload
 
 COST = "controller.kubernetes.io/pod-deletion-cost"
 

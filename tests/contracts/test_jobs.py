@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.behaving import conditions, has, is_true, job, pod
 from tests.support.kube import Json, Kube
 from tests.support.objects import Objects
-from tests.support.workloads import conditions, has, is_true, job, pod
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,9 @@ from datetime import datetime
 import pytest
 
 from sandbox.testcluster import TestCluster
+from tests.support.behaving import is_true, job, pod
 from tests.support.kube import Kube, connected
 from tests.support.objects import Objects
-from tests.support.workloads import is_true, job, pod
 
 TWO = pod(containers=[{"name": "a", "image": "web:1"}, {"name": "b", "image": "web:1"}])
 

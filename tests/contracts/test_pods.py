@@ -7,9 +7,9 @@ import re
 
 import pytest
 
+from tests.support.behaving import SIMULATE, conditions, has, is_true, pod
 from tests.support.kube import Kube
 from tests.support.objects import Objects
-from tests.support.workloads import SIMULATE, conditions, has, is_true, pod
 
 
 @pytest.fixture(autouse=True)

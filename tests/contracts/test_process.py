@@ -13,9 +13,9 @@ import pytest
 
 from sandbox.cluster import EmbeddedCluster, Latencies, Tuning
 from sandbox.cluster.__main__ import main
+from tests.support.behaving import has, is_true, pod, workload
 from tests.support.kube import Json, Kube, connected
 from tests.support.objects import Objects, config_map
-from tests.support.workloads import has, is_true, pod, workload
 
 
 async def furnished(kube: Kube) -> Objects:

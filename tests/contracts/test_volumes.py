@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.behaving import has, is_true, pod
 from tests.support.kube import Json, Kube
 from tests.support.objects import Objects, but
-from tests.support.workloads import has, is_true, pod
 
 CLAIM: Json = {
     "apiVersion": "v1",
