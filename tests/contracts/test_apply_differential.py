@@ -12,8 +12,8 @@ from tests.support.objects import APPLY_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Obj
 from tests.support.sequences import MANAGERS, Step, steps
 
 FORMS = {"apply": APPLY_PATCH, "merge": MERGE_PATCH, "strategic": STRATEGIC_PATCH}
-STEPS = 12
-SEEDS = range(15)
+STEPS = 10
+SEEDS = range(64)
 
 # What a server or a controller chooses for an object, differently on every cluster.
 CHOSEN = {"namespace", "uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"}
@@ -83,4 +83,4 @@ async def test_both_clusters_do_the_same(both: tuple[Objects, Objects], seed: in
             break  # a value that makes no sense: to judge all of them is left to the real cluster
         assert list(differences(mine, theirs)) == [], (number, step)
     for objects in both:  # a namespace does not end while finalizers hold what is in it
-        await objects.patch(step.document, {"metadata": {"finalizers": None}}, "ann")
+        await objects.try_patch(step.document, {"metadata": {"finalizers": None}}, "ann")

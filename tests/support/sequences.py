@@ -1,16 +1,17 @@
 """Random but repeatable sequences of writes to one object: what to say to two clusters to see whether they differ.
 
-Here: documents of three kinds with all sorts of lists, and steps of several managers. Not here: saying them.
+Here: documents of many kinds and steps of several managers. Not here: saying them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
+from tests.support.chance import Dice, metadata
 from tests.support.kube import Json
+from tests.support.chance_workloads import cron_job, deployment, stateful_set
 
 MANAGERS = ("ann", "bob", "clara")
 VERBS = ("apply", "apply", "apply", "apply", "put", "merge", "strategic")
@@ -37,40 +38,6 @@ def steps(seed: int, count: int) -> Iterator[Step]:
         yield Step(verb, dice.one(*MANAGERS), document, force=dice.one(True, False))
 
 
-class Dice:
-    """Choices out of one stream of chance."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-
-    def one(self, *choices: Any) -> Any:
-        """One of the choices."""
-        return self._random.choice(choices)
-
-    def some(self, **choices: Any) -> Json:
-        """Some of the fields; a function is called for its value, a tuple stands for one of its members."""
-        result = {}
-        for name, choice in choices.items():
-            if self._random.random() < 0.55:
-                result[name] = (
-                    choice() if callable(choice) else self.one(*choice) if isinstance(choice, tuple) else choice
-                )
-        return result
-
-    def several(self, names: Sequence[Any], make: Callable[[Any], Any], *, least: int = 0) -> list[Any]:
-        """Items for some of the names, in any order."""
-        count = self._random.randint(least, len(names))
-        return [make(name) for name in self._random.sample(list(names), count)]
-
-
-def metadata(dice: Dice) -> Json:
-    return dice.some(
-        labels=lambda: dice.some(app="web", x=("1", "2"), y=("1", "2")),
-        annotations=lambda: dice.some(a=("1", "2"), b=("1", "2")),
-        finalizers=lambda: dice.several(["test.invalid/a", "test.invalid/b", "test.invalid/c"], str),
-    )
-
-
 def config_map(dice: Dice) -> Json:
     content = dice.some(data=lambda: dice.some(a="1", b=("1", "2"), c=("", "2", None)), binaryData={"z": "AAAA"})
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(dice)} | content
@@ -90,59 +57,150 @@ def service(dice: Dice) -> Json:
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata(dice), "spec": spec}
 
 
-def variable(dice: Dice, name: str) -> Json:
-    if name == "C":
-        return {"name": name, "valueFrom": {"secretKeyRef": {"name": "s", "key": dice.one("k", "l")}}}
-    return {"name": name, "value": dice.one("1", "2", "")}
+def role(dice: Dice) -> Json:
+    def rule(name: str) -> Json:
+        return {"apiGroups": [""], "resources": [name], "verbs": ["get"]} | dice.some(
+            resourceNames=lambda: dice.several("xy", str, least=1)
+        )
+
+    rules = dice.some(rules=lambda: dice.several(["pods", "secrets"], rule))
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata(dice)} | rules
 
 
-def container(dice: Dice, name: str) -> Json:
-    return {"name": name, "image": dice.one("i:1", "i:2")} | dice.some(
-        env=lambda: dice.several("ABC", lambda letter: variable(dice, letter)),
-        ports=lambda: dice.several(
-            [80, 8080], lambda port: {"containerPort": port} | dice.some(protocol=("TCP", "UDP"))
-        ),
-        resources=lambda: dice.some(
-            requests=lambda: dice.some(cpu=("1", "1000m"), memory="1Gi"),
-            limits=lambda: dice.some(cpu="2", memory="1024Mi"),
-        ),
-        args=lambda: dice.several("xyz", str),
-        imagePullPolicy=("Always", "Never"),
-        securityContext=lambda: dice.some(runAsUser=(0, 1), privileged=False, capabilities={"drop": ["ALL"]}),
-        livenessProbe=lambda: {"httpGet": {"path": "/", "port": dice.one(80, "http")}} | dice.some(periodSeconds=5),
-        volumeMounts=lambda: dice.several(
-            "uv",
-            lambda letter: {"name": "v", "mountPath": f"/{letter}"} | dice.some(readOnly=(True, False), subPath=""),
-        ),
-        tty=(True, False),
-        workingDir=("", "/x"),
+def role_binding(dice: Dice) -> Json:
+    def subject(name: str) -> Json:
+        account: Json = {"kind": "ServiceAccount", "namespace": "n"}
+        sort: Json = dice.one(account, {"kind": "User"})
+        return {"name": name} | sort
+
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"}
+    some = dice.some(subjects=lambda: dice.several("ab", subject))
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": metadata(dice),
+        "roleRef": ref,
+    } | some
+
+
+def network_policy(dice: Dice) -> Json:
+    port = {"port": dice.one(80, "http")} | dice.some(protocol=("TCP", "UDP"))
+    peer = dice.one(
+        {"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}, {"namespaceSelector": {"matchLabels": {"a": "1"}}}
     )
-
-
-def deployment(dice: Dice) -> Json:
-    pod = {
-        "containers": dice.several("abc", lambda name: container(dice, name), least=1),
-        "volumes": [{"name": "v", "emptyDir": {}}],
-    } | dice.some(
-        nodeSelector=lambda: dice.some(a="1", b=("1", "2")),
-        tolerations=lambda: dice.several("ab", lambda key: {"key": key, "operator": "Exists"}),
-        terminationGracePeriodSeconds=(0, 5),
-        hostNetwork=False,
-        serviceAccountName=("x", ""),
-        securityContext=lambda: dice.some(runAsUser=5, fsGroup=(0, 1)),
-        imagePullSecrets=lambda: dice.several("pq", lambda name: {"name": name}),
+    spec = dice.some(
+        podSelector=({}, {"matchLabels": {"a": "1"}}),
+        policyTypes=(["Ingress"], ["Ingress", "Egress"], ["Egress"]),
+        ingress=lambda: dice.one([], [{}], [dice.some(ports=[port], **{"from": [peer]})]),
+        egress=lambda: dice.one([], [{}], [dice.some(ports=[port], to=[peer])]),
     )
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata(dice), "spec": spec}
+
+
+def budget(dice: Dice) -> Json:
+    spec = dice.some(
+        selector=({}, {"matchLabels": {"a": "1"}}),
+        maxUnavailable=(1, 0, "10%"),
+        unhealthyPodEvictionPolicy="AlwaysAllow",
+    )
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata(dice), "spec": spec}
+
+
+def autoscaler(dice: Dice) -> Json:
+    metric = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": dice.one(50, 60)}},
+    }
     spec = {
-        "paused": True,
-        "replicas": 0,
-        "selector": {"matchLabels": {"app": "web"}},
-        "template": {"metadata": {"labels": {"app": "web"} | dice.some(z="1")}, "spec": pod},
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": dice.one("a", "b")},
+        "maxReplicas": dice.one(3, 4),
     } | dice.some(
-        minReadySeconds=(0, 3),
-        revisionHistoryLimit=(0, 3),
-        strategy=({"type": "RollingUpdate"}, {"rollingUpdate": {"maxSurge": 1}}, {}),
+        minReplicas=(1, 2),
+        metrics=[metric],
+        behavior=(
+            {"scaleDown": {"stabilizationWindowSeconds": 60}},
+            {"scaleUp": {"policies": [{"type": "Pods", "value": 1, "periodSeconds": 5}]}},
+        ),
     )
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata(dice), "spec": spec}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata(dice), "spec": spec}
 
 
-DOCUMENTS: tuple[Callable[[Dice], Json], ...] = (deployment, service, config_map)
+def ingress(dice: Dice) -> Json:
+    def rule(host: str) -> Json:
+        backend = {"service": {"name": "s", "port": dice.one({"number": 80}, {"name": "http"})}}
+        return {"host": host, "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": backend}]}}
+
+    spec = {"rules": dice.several(["a.x", "b.x"], rule, least=1)} | dice.some(
+        ingressClassName=("n", "m"), tls=[{"hosts": ["a.x"], "secretName": "s"}]
+    )
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata(dice), "spec": spec}
+
+
+def service_account(dice: Dice) -> Json:
+    some = dice.some(
+        automountServiceAccountToken=(True, False),
+        imagePullSecrets=lambda: dice.several("ab", lambda name: {"name": name}),
+        secrets=lambda: dice.several("ab", lambda name: {"name": name}),
+    )
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(dice)} | some
+
+
+def secret(dice: Dice) -> Json:
+    some = dice.some(
+        data=lambda: dice.some(a="AAAA", b=("AAAA", "BBBB")),
+        stringData=lambda: dice.some(a="x", c=("x", "y")),
+        type="Opaque",
+        immutable=False,
+    )
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata(dice)} | some
+
+
+def quota(dice: Dice) -> Json:
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": metadata(dice),
+        "spec": dice.some(hard=lambda: dice.some(cpu="1000m", pods=("5", "6")), scopes=["BestEffort"]),
+    }
+
+
+def limit_range(dice: Dice) -> Json:
+    limit = {"type": "Container"} | dice.some(
+        max={"cpu": "2"}, min={"cpu": "100m"}, default={"cpu": "1"}, defaultRequest={"cpu": "500m"}
+    )
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": metadata(dice),
+        "spec": {"limits": dice.one([], [limit])},
+    }
+
+
+def lease(dice: Dice) -> Json:
+    spec = dice.some(
+        holderIdentity=("a", "b", ""),
+        leaseDurationSeconds=(5, 6),
+        leaseTransitions=(0, 1),
+        renewTime="2026-01-01T00:00:00.000000Z",
+    )
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata(dice), "spec": spec}
+
+
+DOCUMENTS: tuple[Callable[[Dice], Json], ...] = (
+    deployment,
+    service,
+    config_map,
+    stateful_set,
+    cron_job,
+    role,
+    role_binding,
+    network_policy,
+    budget,
+    autoscaler,
+    ingress,
+    service_account,
+    secret,
+    quota,
+    limit_range,
+    lease,
+)
