@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from random import Random
 
 from tests.support.chance import Dice, metadata
-from tests.support.kube import Json
 from tests.support.chance_workloads import cron_job, deployment, stateful_set
+from tests.support.kube import Json
 
 MANAGERS = ("ann", "bob", "clara")
 VERBS = ("apply", "apply", "apply", "apply", "put", "merge", "strategic")
