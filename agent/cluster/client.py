@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from agent import __version__
 from agent.cluster.connection import Connection
 from agent.cluster.faults import fault_of, network_faults
+from agent.model.errors import Unreachable
 
 APPLY = "application/apply-patch+yaml"
 _USER_AGENT = f"perigee-agent/{__version__}"
@@ -63,14 +65,18 @@ class KubeClient:
             async with self._session_call(request, await self._headers(request), timeout) as response:
                 raw = await response.read()
         answer = _decoded(raw)
+        if response.status < 400 and "metadata" not in answer:  # noqa: PLR2004 - as below
+            raise Unreachable(f"{request}: {self.server} answered with something that is no object of Kubernetes")
         if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
             raise fault_of(
                 response.status, answer=answer, subject=str(request), retry_after=response.headers.get("Retry-After")
             )
         return answer
 
-    async def watch(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
-        """The events of one watch until the server ends it; raises like ``send``, and Unreachable on silence."""
+    async def watch(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of one watch until the server ends it; raises like ``send``, and Unreachable on silence or where
+        what comes is no event, as when a proxy cuts the stream within a line.
+        """
         request = Request("watch", "GET", path, {**params, "watch": "true"})
         self._counted["watch"] += 1
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
@@ -78,8 +84,11 @@ class KubeClient:
             async with self._session_call(request, await self._headers(request), timeout) as response:
                 if response.status >= 400:  # noqa: PLR2004
                     raise fault_of(response.status, answer=_decoded(await response.read()), subject=str(request))
-                async for line in response.content:
-                    yield json.loads(line)
+                try:
+                    async for line in response.content:
+                        yield _event(line)
+                except (ValueError, HttpProcessingError) as error:
+                    raise Unreachable(f"{request}: {self.server} sent something that is no event") from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -103,6 +112,16 @@ class KubeClient:
             timeout=timeout,
             proxy=self._connection.proxy,
         )
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    """One event of a watch; raises ValueError where it is none."""
+    event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(event.get("object"), dict) or "type" not in event:
+        raise ValueError("no event")
+    if "metadata" not in event["object"]:
+        raise ValueError("no object")
+    return event
 
 
 def _decoded(raw: bytes) -> dict[str, Any]:

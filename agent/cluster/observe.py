@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from agent.cluster.client import KubeClient, Request
@@ -20,13 +21,20 @@ INSTANCE_LABEL = "perigee.dev/instance"
 _PAGE = "500"
 _WATCH_SECONDS = "300"
 _RETRY_SECONDS = 2.0
+_FAILURES_BEFORE_LISTING = 3
 
 
 class Observation:
-    """The cache, shared by the watches that fill it and the loops that read it."""
+    """The cache, shared by the watches that fill it and the loops that read it.
+
+    Of two states of one object the one with the higher resource version counts, wherever it came from: watches and the
+    answers to our own writes overtake each other.
+    """
 
     def __init__(self) -> None:
         self._by_instance: dict[str, dict[ObjectRef, Seen]] = {}
+        self._holders: dict[ObjectRef, str] = {}
+        self._told: dict[str, int] = {}
         self._touched: dict[str, None] = {}
         self._news = asyncio.Event()
 
@@ -44,40 +52,70 @@ class Observation:
                 yield instance_id
 
     def put(self, seen: Seen) -> None:
-        """An object is there, in this state; news that is older than what is known already is ignored.
+        """An object is there, in this state; news that is no newer than what is known already is ignored.
 
-        Our own writes are put here as they are answered, so that nobody judges by a watch that lags behind them.
+        Our own writes are put here as they are answered, so that nobody judges by a watch that lags behind them. Where
+        the watch is ahead instead and the object is not there, it has gone meanwhile.
         """
-        instance_id = seen.labels.get(INSTANCE_LABEL, "")
-        known = self._by_instance.setdefault(instance_id, {})
-        present = known.get(seen.ref)
-        if present is not None and present.uid == seen.uid and _version(present) > _version(seen):
+        present = self._present(seen.ref)
+        if _version(seen) <= (_version(present) if present is not None else self._told.get(seen.ref.kind, 0)):
             return
-        known[seen.ref] = seen
-        self._touch(instance_id)
+        self._show(seen)
 
     def drop(self, seen: Seen) -> None:
-        """An object is gone (or no longer labelled for us)."""
-        instance_id = seen.labels.get(INSTANCE_LABEL, "")
-        known = self._by_instance.get(instance_id, {})
-        known.pop(seen.ref, None)
-        if not known:
-            self._by_instance.pop(instance_id, None)
-        self._touch(instance_id)
+        """This incarnation of an object is gone (or no longer labelled for us); a newer one stays."""
+        present = self._present(seen.ref)
+        if present is not None and (present.uid == seen.uid or _version(present) <= _version(seen)):
+            self._hide(seen.ref)
 
-    def replace_kind(self, kind: Kind, everything: Iterable[Seen]) -> None:
-        """A full list of one kind: what it does not name is gone."""
+    def replace_kind(self, kind: Kind, everything: Iterable[Seen], *, version: int) -> None:
+        """A full list of one kind, of that version: what it does not name is gone, unless it was made later.
+
+        A list that is older than what a watch told means that the server was restored: then only the list counts.
+        """
+        restored = version < self._told.get(kind.kind, 0)
         listed = {seen.ref: seen for seen in everything}
-        stale = [
-            seen
-            for known in self._by_instance.values()
-            for ref, seen in known.items()
-            if (ref.api_version, ref.kind) == (kind.api_version, kind.kind) and ref not in listed
-        ]
-        for seen in stale:
-            self.drop(seen)
+        known = [ref for ref in self._holders if (ref.api_version, ref.kind) == (kind.api_version, kind.kind)]
+        for ref in known:
+            present = self._present(ref)
+            if present is not None and (restored or (ref not in listed and _version(present) <= version)):
+                self._hide(ref)
         for seen in listed.values():
-            self.put(seen)
+            present = self._present(seen.ref)
+            if present is None or _version(present) < _version(seen):
+                self._show(seen)
+        self._told[kind.kind] = version
+
+    def tell(self, kind: Kind, seen: Seen) -> None:
+        """A watch says that an object is there, in this state."""
+        self.put(seen)
+        self.told(kind, _version(seen))
+
+    def told(self, kind: Kind, version: int) -> None:
+        """Everything of this kind up to that version was told."""
+        self._told[kind.kind] = max(version, self._told.get(kind.kind, 0))
+
+    def _present(self, ref: ObjectRef) -> Seen | None:
+        holder = self._holders.get(ref)
+        return self._by_instance[holder][ref] if holder is not None else None
+
+    def _show(self, seen: Seen) -> None:
+        """Keep the state under the instance that its label names now, which may be none."""
+        instance_id, holder = seen.labels.get(INSTANCE_LABEL, ""), self._holders.get(seen.ref)
+        if holder is not None and holder != instance_id:
+            self._hide(seen.ref)
+        if instance_id:
+            self._holders[seen.ref] = instance_id
+            self._by_instance.setdefault(instance_id, {})[seen.ref] = seen
+            self._touch(instance_id)
+
+    def _hide(self, ref: ObjectRef) -> None:
+        holder = self._holders.pop(ref)
+        known = self._by_instance[holder]
+        del known[ref]
+        if not known:
+            del self._by_instance[holder]
+        self._touch(holder)
 
     def _touch(self, instance_id: str) -> None:
         self._touched[instance_id] = None
@@ -98,22 +136,34 @@ class Watcher:
         self._observation = observation
         self._clock = clock
         self._version = ""
+        self._failures = 0
         self.listed = asyncio.Event()
         self.failure: AgentError | None = None
         """Why the last attempt failed, until one succeeds."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """List, watch, resume, for ever."""
+        """List, watch, resume, for ever; a server that ends watches as soon as they begin is not hurried."""
         while not stop.is_set():
-            try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
-            except Expired:
-                self._version = ""
-            except AgentError as error:
-                self.failure = error
+            began = self._clock.monotonic()
+            failed = await self._failed()
+            if failed or self._clock.monotonic() - began < _RETRY_SECONDS:
                 await self._clock.wait(stop, seconds=_RETRY_SECONDS)
+
+    async def _failed(self) -> bool:
+        """List if need be, and watch until the watch ends."""
+        try:
+            if not self._version:
+                await self._list()
+            await self._watch()
+        except Expired:
+            self._version = ""
+        except AgentError as error:
+            self.failure = error
+            self._failures += 1
+            if self._failures >= _FAILURES_BEFORE_LISTING:
+                self._version = ""  # perhaps it is this version that the server cannot go on from
+            return True
+        return False
 
     async def _list(self) -> None:
         found: list[Seen] = []
@@ -127,10 +177,15 @@ class Watcher:
             token = page["metadata"].get("continue", "")
             if not token:
                 break
-        self._observation.replace_kind(self._kind, found)
-        self._version = page["metadata"]["resourceVersion"]
-        self.failure = None
+        version = page["metadata"]["resourceVersion"]
+        self._observation.replace_kind(self._kind, found, version=int(version))
+        self._version = version
+        self._succeeded()
         self.listed.set()
+
+    def _succeeded(self) -> None:
+        self.failure = None
+        self._failures = 0
 
     async def _watch(self) -> None:
         params = {
@@ -139,9 +194,10 @@ class Watcher:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": _WATCH_SECONDS,
         }
-        async for event in self._client.watch(self._kind.collection(), params):
-            self.failure = None
-            self._take(event["type"], event["object"])
+        async with aclosing(self._client.watch(self._kind.collection(), params)) as events:
+            async for event in events:
+                self._succeeded()
+                self._take(event["type"], event["object"])
 
     def _take(self, event: str, item: dict[str, Any]) -> None:
         if event == "ERROR":
@@ -149,12 +205,14 @@ class Watcher:
             raise Expired(str(item.get("message", "the watch ended")))
         self._version = item["metadata"]["resourceVersion"]
         if event == "BOOKMARK":
+            self._observation.told(self._kind, int(self._version))
             return
         seen = Seen(self._slim(item))
         if event == "DELETED":
             self._observation.drop(seen)
+            self._observation.told(self._kind, int(self._version))
         else:
-            self._observation.put(seen)
+            self._observation.tell(self._kind, seen)
 
     def _slim(self, item: Manifest) -> Manifest:
         # Items of a list carry no apiVersion and kind. Pods are many, and only their metadata and status are judged.
