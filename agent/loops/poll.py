@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from agent.loops.accepted import Accepted
 from agent.loops.pace import Backoff
 from agent.loops.statuses import Statuses
+from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
@@ -77,14 +78,20 @@ class PollLoop:
         try:
             await step
         except AgentError as error:
-            self._say(error)
-            wait = self._backoff.next()
-            if isinstance(error, Retryable) and error.after_seconds is not None:
-                wait = max(wait, error.after_seconds)
-            await self._ports.clock.wait(asyncio.Event(), seconds=wait)
+            await self._failed(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - what nobody foresaw of an index must not stop what is in force
+            await self._failed(unforeseen(error))
             return False
         self._backoff.reset()
         return True
+
+    async def _failed(self, error: AgentError) -> None:
+        self._say(error)
+        wait = self._backoff.next()
+        if isinstance(error, Retryable) and error.after_seconds is not None:
+            wait = max(wait, error.after_seconds)
+        await self._ports.clock.wait(asyncio.Event(), seconds=wait)
 
     async def _restore(self) -> None:
         """Go on from what the cluster keeps: signatures are judged again, freshness was judged at acceptance."""
@@ -124,11 +131,14 @@ class PollLoop:
         if self._index is not None:
             refuse_mixed(index, held=self._index)
         before = self._accepted.desired.documents
-        wanted = [entry for entry in index.entries if not _held(entry, before)]
+        kept = self._kept.documents if self._kept is not None else {}
+        wanted = [entry for entry in index.entries if entry.digest not in kept or not _held(entry, before)]
         fetched = await self._ports.control_plane.documents(wanted)
         judged = accept(index.entries, fetched, before=before, parse=parse_document)
         await self._keep(index, judged, fetched)
         self._publish(index.standing, judged, {entry.id for entry in index.entries})
+        # Only here: what was restored was accepted long ago, and must not make an agent look in step that is not.
+        self._ports.telemetry.emit(IndexAccepted(index.standing, len(judged.documents)))
         self._claim("DesiredStateAccepted", Truth.TRUE, "Verified", f"{index.standing.epoch}.{index.standing.version}")
         self._claim_unknown(index.unknown_fields)
         missing = [entry.id for entry in wanted if entry.digest not in fetched]
@@ -138,16 +148,17 @@ class PollLoop:
         await self._ports.store.sweep()  # last, since nobody waits for it
 
     async def _keep(self, index: Index, judged: Judged, fetched: Mapping[str, bytes]) -> None:
-        held = {**(self._kept.documents if self._kept is not None else {}), **fetched}
+        """Keep what is in force, unless the cluster keeps just that: what somebody deleted there is written again."""
+        kept = self._kept or KeptState(b"", {}, {}, Standing(0, 0), "")
+        held = {**kept.documents, **fetched}
         entries = {document.entry.id: document.entry for document in judged.documents.values()}
-        same = self._kept is not None and self._kept.standing == index.standing and self._kept.entries == entries
-        if not same or (self._kept is not None and not self._kept.index):
-            documents = {entry.digest: held[entry.digest] for entry in entries.values()}
-            version = self._kept.resource_version if self._kept is not None else ""
+        # A document that is no longer listed and was lost from the cluster stays in force in memory alone.
+        documents = {entry.digest: held[entry.digest] for entry in entries.values() if entry.digest in held}
+        same = kept.standing == index.standing and kept.entries == entries and kept.documents.keys() >= documents.keys()
+        if not same or not kept.index:
+            state = KeptState(index.raw, documents, entries, index.standing, kept.resource_version)
             try:
-                self._kept = await self._ports.store.swap(
-                    KeptState(index.raw, documents, entries, index.standing, version)
-                )
+                self._kept = await self._ports.store.swap(state)
             except Conflict:
                 self._kept = await self._ports.store.load()  # another agent accepted meanwhile: judge against that
                 raise
@@ -158,7 +169,6 @@ class PollLoop:
             self._refuse(refusal, judged.documents)
         unlisted = frozenset(judged.documents) - listed
         self._accepted.publish(Desired(standing, judged.documents, judged.refusals, unlisted))
-        self._ports.telemetry.emit(IndexAccepted(standing, len(judged.documents)))
 
     def _refuse(self, refusal: Refusal, documents: Mapping[str, Document]) -> None:
         instance_id = refusal.entry.id
