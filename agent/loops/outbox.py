@@ -60,18 +60,22 @@ class Outbox:
         if self._outgoing is not None and self._outgoing.sequence == sequence:
             self._outgoing = None
 
-    def reject(self, sequence: int) -> None:
-        """The control plane will never take this batch: send half of it; one status alone is dropped and counted."""
+    def reject(self, sequence: int) -> tuple[InstanceStatus, ...]:
+        """The control plane will never take this batch: send half of it; one status alone is dropped and counted.
+
+        Returns what was dropped.
+        """
         if self._outgoing is None or self._outgoing.sequence != sequence:
-            return
+            return ()
         rejected, self._outgoing = self._outgoing, None
         if len(rejected.instances) <= 1:
             self.dropped += len(rejected.instances)
-            return
+            return rejected.instances
         self._queue[:0] = rejected.instances
         self._outgoing = self._batch(rejected.agent, len(rejected.instances) // 2)
         self._agent = self._agent or rejected.agent
         self._make_room()
+        return ()
 
     def _batch(self, agent: AgentStatus, most: int) -> Batch:
         instances, self._queue = tuple(self._queue[:most]), self._queue[most:]

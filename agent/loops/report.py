@@ -13,8 +13,9 @@ from agent.loops.accepted import Accepted
 from agent.loops.outbox import Batch, Outbox
 from agent.loops.pace import Backoff
 from agent.loops.statuses import Statuses
+from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
-from agent.model.errors import NotAuthorised, Retryable, Terminal
+from agent.model.errors import AgentError, NotAuthorised, Retryable, Terminal
 from agent.model.facts import ReportDelayed, ReportDelivered
 from agent.model.status import AgentStatus
 from agent.ports import Clock, Cluster, ControlPlane, ReportCodec, Telemetry
@@ -72,12 +73,14 @@ class ReportLoop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Report until told to stop, then once more so that nothing known stays untold."""
-        clock = self._ports.clock
+        clock, delivered = self._ports.clock, True
         while not stop.is_set():
-            await self._either(stop)
+            if delivered:
+                await self._either(stop)
             if not stop.is_set():
                 await clock.wait(stop, seconds=self._pace.gather_seconds)
-            if not await self._tell():
+            delivered = await self._tell()
+            if not delivered:
                 await clock.wait(stop, seconds=self._backoff.next())
 
     async def _either(self, stop: asyncio.Event) -> None:
@@ -104,11 +107,18 @@ class ReportLoop:
                 self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
                 return False
             except Terminal as error:
-                # This batch will never be taken; the others are none the worse for it.
-                self._outbox.reject(batch.sequence)
-                self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
+                self._reject(batch, error)
+            except Exception as error:  # noqa: BLE001 - what nobody foresaw of a batch must not stop the agent
+                self._reject(batch, unforeseen(error))
         self._backoff.reset()
         return True
+
+    def _reject(self, batch: Batch, error: AgentError) -> None:
+        """This batch will not be taken; the others are none the worse for it. What is dropped alone comes again with
+        the next heartbeat: who refuses everything, as a misled proxy does, may be himself again by then.
+        """
+        self._told.statuses.retell(self._outbox.reject(batch.sequence))
+        self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
 
     async def _send(self, batch: Batch) -> None:
         body = self._ports.codec(agent=batch.agent, instances=batch.instances)

@@ -55,6 +55,12 @@ class Statuses:
             if self._instances.get(status.id) == status:
                 self._untold.pop(status.id, None)
 
+    def retell(self, statuses: tuple[InstanceStatus, ...]) -> None:
+        """These were not delivered after all: they count as untold again, unless newer ones exist; nobody is woken."""
+        for status in statuses:
+            if self._instances.get(status.id) == status:
+                self._untold[status.id] = None
+
     def everything(self) -> Mapping[str, InstanceStatus]:
         """The newest status of every instance."""
         return dict(self._instances)
