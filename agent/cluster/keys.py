@@ -70,7 +70,7 @@ class GeneratedKeys:
             "type": "Opaque",
             "data": {name: base64.b64encode(value).decode() for name, value in sorted(keys.items())},
         }
-        if live is not None and live.get("data") == manifest["data"] and ownership_of(live):
+        if live is not None and _shows(live, manifest):
             return owned_as(manifest, live)
         return owned_as(manifest, (await apply(self._client, manifest)).manifest)
 
@@ -83,6 +83,16 @@ def _made(demand: KeyDemand, place: KeyPlace, known: Collection[str]) -> bytes:
             hint="restore one of the two Secrets from a backup; it is not made anew, as stored data depends on it",
         )
     return _GENERATORS[demand.form]().encode()
+
+
+def _shows(live: Manifest, manifest: Manifest) -> bool:
+    """Whether the live Secret has all that we would apply, applied by us; what somebody adds to it is not ours."""
+    labels = live["metadata"].get("labels") or {}
+    return (
+        manifest["data"].items() <= (live.get("data") or {}).items()
+        and manifest["metadata"]["labels"].items() <= labels.items()
+        and bool(ownership_of(live))
+    )
 
 
 def _content(live: Manifest | None) -> dict[str, bytes]:

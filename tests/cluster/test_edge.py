@@ -232,3 +232,28 @@ async def test_a_lost_key_is_not_made_anew(edge: Edge) -> None:
 def _state(index: bytes, raw: bytes, standing: Standing, version: str) -> KeptState:
     entry = an_entry(raw)
     return KeptState(index, {entry.digest: raw}, {entry.id: entry}, standing, version)
+
+
+async def patched(edge: Edge, name: str, patch: Manifest) -> None:
+    """Somebody else changes a Secret."""
+    path = f"/api/v1/namespaces/{edge.namespace}/secrets/{name}"
+    await edge.client.send(Request("patch", "PATCH", path, {}, patch, "application/merge-patch+json"))
+
+
+async def test_what_somebody_adds_to_the_keys_is_no_reason_to_write(edge: Edge) -> None:
+    keys = GeneratedKeys(edge.client, edge.shelf)
+    made = await keys.ensure(place(edge), [FERNET], known=())
+    await patched(edge, "airflow-keys", {"data": {"theirs": "eA=="}})
+    before = edge.client.requests()["apply"]
+    assert (await keys.ensure(place(edge), [FERNET], known=("fernet-key",))).checksums == made.checksums
+    assert edge.client.requests()["apply"] == before
+
+
+async def test_a_label_that_somebody_took_off_the_keys_is_put_back(edge: Edge) -> None:
+    keys = GeneratedKeys(edge.client, edge.shelf)
+    await keys.ensure(place(edge), [FERNET], known=())
+    await patched(edge, "airflow-keys", {"metadata": {"labels": {"perigee.dev/instance": None}}})
+    await keys.ensure(place(edge), [FERNET], known=("fernet-key",))
+    live = await edge.cluster.read(place(edge).ref)
+    assert live is not None
+    assert live.labels["perigee.dev/instance"] == edge.instance_id
