@@ -59,8 +59,7 @@ class Jobs:
     def _create(self, job: Stored, pods: Sequence[Stored]) -> None:
         spec = job.document["spec"]
         active = len(_in_phase(pods, "Pending", "Running"))
-        missing = min(spec["parallelism"], spec["completions"] - len(_in_phase(pods, "Succeeded"))) - active
-        for _ in range(missing):
+        for _ in range(_wanted(spec, len(_in_phase(pods, "Succeeded"))) - active):
             self._desk.create(POD, pod_of(job))
 
     def _stop(self, pods: Sequence[Stored]) -> None:
@@ -69,8 +68,10 @@ class Jobs:
                 self._desk.delete(pod)
 
     def _verdict(self, job: Stored, pods: Sequence[Stored]) -> tuple[Json, ...]:
-        spec = job.document["spec"]
-        if len(_in_phase(pods, "Succeeded")) >= spec["completions"]:
+        spec, succeeded = job.document["spec"], len(_in_phase(pods, "Succeeded"))
+        active = len(_in_phase(pods, "Pending", "Running"))
+        done = succeeded >= spec["completions"] if "completions" in spec else bool(succeeded and not active)
+        if done:
             return ({"type": "SuccessCriteriaMet"} | _ENOUGH, {"type": "Complete"} | _ENOUGH)
         if len(_in_phase(pods, "Failed")) > spec["backoffLimit"]:
             return ({"type": "FailureTarget"} | _TOO_MANY, {"type": "Failed"} | _TOO_MANY)
@@ -100,6 +101,13 @@ class Jobs:
         if any(each["type"] == "Complete" for each in verdict):
             status["completionTime"] = now
         return status
+
+
+def _wanted(spec: Json, succeeded: int) -> int:
+    """Return how many pods shall run; where no completions are asked for all may, until the first one succeeds."""
+    if "completions" not in spec:
+        return 0 if succeeded else int(spec["parallelism"])
+    return int(min(spec["parallelism"], spec["completions"] - succeeded))
 
 
 def _in_phase(pods: Sequence[Stored], *phases: str) -> list[Stored]:
