@@ -67,6 +67,15 @@ async def test_several_pods_work_side_by_side(kube: Kube, objects: Objects) -> N
     assert len(await pods(kube, objects)) == 3
 
 
+async def test_without_completions_all_work_until_the_first_one_is_done(kube: Kube, objects: Objects) -> None:
+    document = job(parallelism=2)
+    await objects.create(document, "ann")
+    stored = await kube.until(objects.path(document), is_true("Complete"))
+    assert 1 <= stored["status"]["succeeded"] <= 2
+    assert "completions" not in stored["spec"]
+    assert 1 <= len(await pods(kube, objects)) <= 2
+
+
 async def test_no_more_run_than_may(kube: Kube, objects: Objects) -> None:
     document = job(does="running", completions=3, parallelism=2)
     await objects.create(document, "ann")
