@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from agent.model.instance import Retain
 from agent.model.objects import Inventory, ObjectRef, Seen
+from agent.planning.ownership import ownership_of
 
 RETAIN_LABEL = "perigee.dev/retain"
 _COMPONENT_LABEL = "perigee.dev/component"
 _SERVED = frozenset({"database", "broker"})
+_LATER = frozenset({"Namespace", "PersistentVolumeClaim", "Pod"})
+"""Kinds with a turn of their own: pods end with their workloads, volumes and the namespace go last."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job"})
 
 
@@ -29,9 +32,7 @@ class Step:
 
 def next_step(inventory: Inventory, *, seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> Step:
     """The next deletions of a tombstoned instance, given what is still there."""
-    ours = [
-        seen[owned.ref] for owned in reversed(inventory.owned) if owned.ref in seen and owned.ref.kind != "Namespace"
-    ]
+    ours = _ours(inventory, seen)
     pods = [one for one in seen.values() if one.ref.kind == "Pod"]
     clients = [one for one in ours if one.ref.kind in _WORKLOADS and not _serves(one)]
     if clients:
@@ -43,6 +44,14 @@ def next_step(inventory: Inventory, *, seen: Mapping[ObjectRef, Seen], retain: f
     if pods:
         return Step(waits_for="the database's and the broker's pods to end")
     return _data(inventory, seen, retain)
+
+
+def _ours(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> list[Seen]:
+    """What we applied and is still there, the last first; where the record was lost, the server's own word counts."""
+    recorded = [owned.ref for owned in reversed(inventory.owned) if owned.ref in seen]
+    known = set(recorded)
+    others = [ref for ref, one in seen.items() if ref not in known and ownership_of(one.manifest)]
+    return [seen[ref] for ref in (*others, *recorded) if ref.kind not in _LATER]
 
 
 def kept_volumes(seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> tuple[Seen, ...]:

@@ -83,3 +83,15 @@ def test_nothing_is_deleted_twice() -> None:
 
 def test_a_tombstone_of_an_instance_that_was_never_here_is_done_at_once() -> None:
     assert step([], inventory=Inventory(AN_ID)) == ["done"]
+
+
+def test_what_we_applied_goes_even_where_the_record_was_lost() -> None:
+    lost = Inventory(AN_ID)
+    assert step([NAMESPACE, CONFIG, WEB], inventory=lost) == ["web"]
+    assert step([NAMESPACE, CONFIG], inventory=lost) == ["config"]
+    assert step([NAMESPACE], inventory=lost) == ["done"]
+
+
+def test_what_somebody_else_labelled_for_the_instance_stays() -> None:
+    alien = Seen({**WEB.manifest, "metadata": {**WEB.manifest["metadata"], "managedFields": []}})
+    assert step([NAMESPACE, alien], inventory=Inventory(AN_ID)) == ["done"]
