@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from agent.loops.pace import Backoff, SystemClock
+from agent.loops.pace import Backoff
 from agent.loops.queue import KeyQueue
+from tests.support.clock import StillClock
+
+
+class HandClock(StillClock):
+    """A clock whose timers go off when a test lets the time pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        self._timers.append(asyncio.TimerHandle(self.ticks + seconds, call, [], asyncio.get_running_loop()))
+        return self._timers[-1]
+
+    def pass_by(self, seconds: float) -> None:
+        super().pass_by(seconds)
+        due = [timer for timer in self._timers if timer.when() <= self.ticks]
+        self._timers = [timer for timer in self._timers if timer not in due]
+        for timer in sorted(due, key=asyncio.TimerHandle.when):
+            if not timer.cancelled():
+                timer._run()
 
 
 @pytest.fixture
-async def queue() -> KeyQueue:
-    return KeyQueue(SystemClock())
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def queue(clock: HandClock) -> KeyQueue:
+    return KeyQueue(clock)
 
 
 async def test_a_key_that_is_added_twice_is_worked_on_once(queue: KeyQueue) -> None:
@@ -41,24 +68,34 @@ async def test_a_key_that_nobody_asked_for_meanwhile_does_not_come_again(queue: 
     assert await queue.get() == "b"
 
 
-@pytest.mark.looptime
-async def test_a_key_for_later_comes_later(queue: KeyQueue) -> None:
-    before = asyncio.get_running_loop().time()
+async def test_a_key_for_later_comes_later(queue: KeyQueue, clock: HandClock) -> None:
     queue.add_later("a", 5)
+    clock.pass_by(4.9)
+    assert len(queue) == 0
+    clock.pass_by(0.2)
     assert await queue.get() == "a"
-    assert asyncio.get_running_loop().time() - before >= 5
 
 
-@pytest.mark.looptime
-async def test_an_ask_for_now_replaces_one_for_later(queue: KeyQueue) -> None:
-    before = asyncio.get_running_loop().time()
+async def test_an_ask_for_now_replaces_one_for_later(queue: KeyQueue, clock: HandClock) -> None:
     queue.add_later("a", 5)
     queue.add("a")
     assert await queue.get() == "a"
-    assert asyncio.get_running_loop().time() - before < 1
     queue.done("a")
-    queue.add_later("b", 10)
-    assert await queue.get() == "b"  # and not "a" once more, five seconds later
+    clock.pass_by(10)
+    assert len(queue) == 0
+
+
+@pytest.mark.parametrize("seconds", [(5, 60), (60, 5)])
+async def test_of_two_asks_for_later_the_earlier_counts(
+    queue: KeyQueue, clock: HandClock, seconds: tuple[int, int]
+) -> None:
+    for wait in seconds:
+        queue.add_later("a", wait)
+    clock.pass_by(6)
+    assert await queue.get() == "a"
+    queue.done("a")
+    clock.pass_by(100)
+    assert len(queue) == 0
 
 
 async def test_a_closed_queue_hands_out_nothing_and_lets_its_workers_go(queue: KeyQueue) -> None:
@@ -75,16 +112,3 @@ def test_waits_grow_to_a_bound_and_fall_back_after_a_success() -> None:
     assert all(1 <= backoff.next() <= 8 for _ in range(50))
     backoff.reset()
     assert backoff.next() == 1
-
-
-@pytest.mark.looptime
-@pytest.mark.parametrize("seconds", [(5, 60), (60, 5)])
-async def test_of_two_asks_for_later_the_earlier_counts(queue: KeyQueue, seconds: tuple[int, int]) -> None:
-    before = asyncio.get_running_loop().time()
-    for wait in seconds:
-        queue.add_later("a", wait)
-    assert await queue.get() == "a"
-    assert asyncio.get_running_loop().time() - before < 6
-    queue.done("a")
-    queue.add_later("b", 100)
-    assert await queue.get() == "b"  # and not "a" once more, a minute later
