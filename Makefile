@@ -82,8 +82,8 @@ test-cluster: $(STAMP) ## Start a real kube-apiserver and open a shell with its 
 	@$(BIN)/python -m sandbox.realcluster up --shell
 
 .PHONY: test-programs
-test-programs: $(STAMP) ## Build what is missing of a real Kubernetes, once; needs Go, 10 to 20 minutes
-	$(BIN)/python -m sandbox.realcluster build
+test-programs: $(STAMP) ## Build what is missing of a real Kubernetes, once (needs Go); ARGS=--node for a node too
+	$(BIN)/python -m sandbox.realcluster build $(ARGS)
 
 .PHONY: bench
 bench: $(STAMP) ## Measure; prints ratios with their spread
