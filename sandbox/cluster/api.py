@@ -130,16 +130,20 @@ class Api:
 
     def _newborn(self, kind: Kind, document: Json) -> Json:
         metadata = document["metadata"]
-        if not metadata.get("name") and metadata.get("generateName"):
-            document = document | {"metadata": metadata | {"name": names.generated(metadata["generateName"])}}
-        name = document["metadata"].get("name", "")
+        name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
+        # Who refuses before a name is made speaks of what it would begin with.
         if kind.namespaced:
-            self._require_open(kind, document["metadata"]["namespace"], name)
+            self._require_open(kind, metadata["namespace"], name or prefix)
         if kind == POD:
-            self._require_account(document, name)
-        if self.store.get(kind, document["metadata"].get("namespace", ""), name):
+            self._require_account(document, name or prefix)
+        if not name and prefix:
+            name = names.generated(prefix, lambda made: self._is_taken(kind, metadata, made))
+        if self._is_taken(kind, metadata, name):
             raise errors.already_exists(kind, name)
-        return lives.born(kind, document, now=self.now())
+        return lives.born(kind, document | {"metadata": metadata | {"name": name}}, now=self.now())
+
+    def _is_taken(self, kind: Kind, metadata: Json, name: str) -> bool:
+        return self.store.get(kind, metadata.get("namespace", ""), name) is not None
 
     def _settle_in(self, kind: Kind, document: Json, write: Write) -> Stored:
         self._gifts.give(kind, document)

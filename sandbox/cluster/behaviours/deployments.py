@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from sandbox.cluster.behaviours.desk import Desk, condition, owned_by
+from sandbox.cluster.behaviours.happenings import Happening
 from sandbox.cluster.kinds import DEPLOYMENT, POD, REPLICA_SET, Json
 from sandbox.cluster.store import Change, Stored, encoded
 
@@ -74,20 +75,25 @@ class Deployments:
         wanted, old = spec["replicas"], sum(_replicas(each) for each in others)
         if spec["strategy"]["type"] == "Recreate":
             gone = not any(self._desk.children(each, POD) for each in others)
-            self._scale(current, wanted if gone else _replicas(current))
+            self._scale(deployment, current, wanted if gone else _replicas(current))
             spare = old
         else:
             still = sum(max(_replicas(each), _count(each, "replicas")) for each in others)
-            self._scale(current, min(wanted, max(_replicas(current), wanted + surge - still)))
+            self._scale(deployment, current, min(wanted, max(_replicas(current), wanted + surge - still)))
             # What runs beyond the promised number may go: the pods of old sets that are not ready go first.
             spare = max(0, old + _count(current, "availableReplicas") - (wanted - unavailable))
         for each in sorted(others, key=lambda each: _count(each, "availableReplicas") - _replicas(each)):
             going = min(_replicas(each), spare)
-            self._scale(each, _replicas(each) - going)
+            self._scale(deployment, each, _replicas(each) - going)
             spare -= going
 
-    def _scale(self, replica_set: Stored, replicas: int) -> None:
-        self._desk.change(replica_set, {"spec": replica_set.document["spec"] | {"replicas": replicas}})
+    def _scale(self, deployment: Stored, replica_set: Stored, replicas: int) -> None:
+        before = _replicas(replica_set)
+        if before != replicas:
+            self._desk.change(replica_set, {"spec": replica_set.document["spec"] | {"replicas": replicas}})
+            way = "up" if before < replicas else "down"
+            message = f"Scaled {way} replica set {replica_set.name} from {before} to {replicas}"
+            self._desk.tell(deployment, Happening("ScalingReplicaSet", message, "deployment-controller"))
 
     def _watch_over(self, deployment: Stored, current: Stored) -> None:
         """Come back when the time for this template's roll is over."""

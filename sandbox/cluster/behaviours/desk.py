@@ -5,17 +5,22 @@ Here: the few verbs that controllers need, over the API. Not here: any decision.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox.cluster.api import Api, Write
 from sandbox.cluster.behaviours.family import Family, controller_of, owners_of
+from sandbox.cluster.behaviours.happenings import Happening, repeated
 from sandbox.cluster.deletion import Deletion, delete
-from sandbox.cluster.kinds import Json, Kind
+from sandbox.cluster.errors import ApiError
+from sandbox.cluster.kinds import EVENT, Json, Kind
+from sandbox.cluster.pace import micro_stamp
 from sandbox.cluster.selectors import labels_of, selected, workload_selector
 from sandbox.cluster.store import Change, Stored
 
+_EVENTS_KEPT_SECONDS = 3600
 CONTROLLERS = "kube-controller-manager"
 
 
@@ -87,6 +92,27 @@ class Desk:
         """Give a pod its node."""
         document = pod.document | {"spec": pod.document["spec"] | {"nodeName": node}}
         return self.api.replace(pod, document, Write("kube-scheduler", subresource="binding"))
+
+    def tell(self, about: Stored, happening: Happening) -> None:
+        """Tell what happened to an object, as an Event that is forgotten after an hour.
+
+        A namespace that is being removed takes no Events any more, which is no reason to stop.
+        """
+        now = self.api.now()
+        known = self.api.store.get(EVENT, about.namespace, happening.name(about))
+        if known is not None:
+            self.change(known, repeated(known.document, now=now))
+            return
+        event = happening.event(about, now=now, precisely=micro_stamp(self.api.pace.now()))
+        with contextlib.suppress(ApiError):
+            told = self.create(EVENT, event)
+            self.later(_EVENTS_KEPT_SECONDS, lambda: self.forget(told))
+
+    def forget(self, seen: Stored) -> None:
+        """Delete an object, if it is still there."""
+        present = self.fresh(seen)
+        if present is not None:
+            self.delete(present)
 
     def delete(self, stored: Stored, *, policy: str = "Background", grace_seconds: int | None = None) -> None:
         """Delete this very object."""

@@ -8,12 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sandbox.cluster.behaviours.desk import Desk, condition, is_true
+from sandbox.cluster.behaviours.happenings import Happening
 from sandbox.cluster.behaviours.replicasets import pod_of
 from sandbox.cluster.kinds import JOB, POD, Json
 from sandbox.cluster.store import Change, Stored
 
 _ENDINGS = ("Complete", "Failed")
 _TOO_MANY = {"reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
+_PROGRAM = "job-controller"
+_TOLD = {
+    ("Complete", "True"): Happening("Completed", "Job completed", _PROGRAM),
+    ("Failed", "True"): Happening(_TOO_MANY["reason"], _TOO_MANY["message"], _PROGRAM, warning=True),
+    ("Suspended", "True"): Happening("Suspended", "Job suspended", _PROGRAM),
+    ("Suspended", "False"): Happening("Resumed", "Job resumed", _PROGRAM),
+}
 _SUSPENDED = {"type": "Suspended", "status": "True", "reason": "JobSuspended", "message": "Job suspended"}
 _RESUMED = {"type": "Suspended", "status": "False", "reason": "JobResumed", "message": "Job resumed"}
 _ENOUGH = {"reason": "CompletionsReached", "message": "Reached expected number of succeeded pods"}
@@ -43,24 +51,22 @@ class Jobs:
         verdict = self._verdict(job, pods)
         if job.document["spec"]["suspend"]:
             self._stop(pods)
-            verdict = (_SUSPENDED,)
+            verdict = () if is_true(job.document, "Suspended") else (_SUSPENDED,)
         elif not verdict:
             self._create(job, pods)
             verdict = (_RESUMED,) if is_true(job.document, "Suspended") else ()
         self._desk.report(job, self._status(job, self._desk.children(job, POD), verdict))
+        for each in verdict[-1:]:
+            self._desk.tell(job, _TOLD[each["type"], each["status"]])
         if verdict[1:] and "ttlSecondsAfterFinished" in job.document["spec"]:
-            self._desk.later(job.document["spec"]["ttlSecondsAfterFinished"], lambda: self._expire(job))
-
-    def _expire(self, seen: Stored) -> None:
-        job = self._desk.fresh(seen)
-        if job is not None:
-            self._desk.delete(job)
+            self._desk.later(job.document["spec"]["ttlSecondsAfterFinished"], lambda: self._desk.forget(job))
 
     def _create(self, job: Stored, pods: Sequence[Stored]) -> None:
         spec = job.document["spec"]
         active = len(_in_phase(pods, "Pending", "Running"))
         for _ in range(_wanted(spec, len(_in_phase(pods, "Succeeded"))) - active):
-            self._desk.create(POD, pod_of(job))
+            pod = self._desk.create(POD, pod_of(job))
+            self._desk.tell(job, Happening("SuccessfulCreate", f"Created pod: {pod.name}", _PROGRAM))
 
     def _stop(self, pods: Sequence[Stored]) -> None:
         for pod in _in_phase(pods, "Pending", "Running"):
@@ -72,16 +78,16 @@ class Jobs:
         active = len(_in_phase(pods, "Pending", "Running"))
         done = succeeded >= spec["completions"] if "completions" in spec else bool(succeeded and not active)
         if done:
-            return ({"type": "SuccessCriteriaMet"} | _ENOUGH, {"type": "Complete"} | _ENOUGH)
+            return tuple({"type": kind, "status": "True"} | _ENOUGH for kind in ("SuccessCriteriaMet", "Complete"))
         if len(_in_phase(pods, "Failed")) > spec["backoffLimit"]:
-            return ({"type": "FailureTarget"} | _TOO_MANY, {"type": "Failed"} | _TOO_MANY)
+            return tuple({"type": kind, "status": "True"} | _TOO_MANY for kind in ("FailureTarget", "Failed"))
         return ()
 
     def _status(self, job: Stored, pods: Sequence[Stored], verdict: Sequence[Json]) -> Json:
         now, before = self._desk.api.now(), job.document["status"]
         conditions = before.get("conditions", [])
         for each in verdict:
-            conditions = condition(conditions, {"status": "True"} | each, now)
+            conditions = condition(conditions, each, now)
         active = _in_phase(pods, "Pending", "Running")
         counts = {
             "active": len(active),

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 from sandbox.cluster.behaviours import podlife
 from sandbox.cluster.behaviours.desk import Desk
+from sandbox.cluster.behaviours.happenings import SCHEDULER, Happening
 from sandbox.cluster.behaviours.nodes import NODE_NAME
 from sandbox.cluster.behaviours.podlife import simulated
-from sandbox.cluster.kinds import NODE, POD, Json
+from sandbox.cluster.behaviours.volumes import claims_of
+from sandbox.cluster.kinds import CLAIM, NODE, POD, Json
 from sandbox.cluster.selectors import labels_of
 from sandbox.cluster.store import Change, Stored
 
@@ -28,9 +30,13 @@ class Kubelet:
         self._due: set[tuple[str, str]] = set()
 
     def concerned(self, change: Change) -> Iterator[Stored]:
-        """Yield a pod that came or changed."""
+        """Yield a pod that came or changed, and pods that may have waited for a claim."""
         if change.after.kind == POD and not change.gone:
             yield change.after
+        if change.after.kind == CLAIM:
+            for pod in self._desk.api.store.of(POD, change.after.namespace):
+                if change.after.name in claims_of(pod.document):
+                    yield pod
 
     def settle(self, stored: Stored) -> None:
         """Take the pod's next step, or see to it that it is taken in time."""
@@ -49,7 +55,7 @@ class Kubelet:
         if pod.deleting:
             return None if does == "terminating" else "stop"
         if not pod.document["spec"].get("nodeName"):
-            return "bind" if self._fits(pod) else "wait"
+            return "wait" if self._hindrance(pod) else "bind"
         if phase == "Pending":
             return None if does == "pending" else "start"
         if phase == "Running" and podlife.ends(pod.document) and does not in {"running", "unready", "crash"}:
@@ -67,17 +73,28 @@ class Kubelet:
         elif step == "bind":
             self._bind(pod, now)
         elif step == "wait":
-            self._desk.report(pod, podlife.unschedulable(pod.document, now), manager="kube-scheduler")
+            message = f"0/1 nodes are available: {self._hindrance(pod)}"
+            told = self._desk.report(pod, podlife.unschedulable(pod.document, message, now), manager="kube-scheduler")
+            if told.version != pod.version:
+                self._desk.tell(pod, Happening("FailedScheduling", message, SCHEDULER, warning=True))
         elif step == "start":
             self._desk.report(pod, podlife.running(pod.document, now), manager="kubelet")
         else:
             self._desk.report(pod, podlife.finished(pod.document, now), manager="kubelet")
 
-    def _fits(self, pod: Stored) -> bool:
+    def _hindrance(self, pod: Stored) -> str:
+        """Say why no node takes a pod; "" when one does."""
+        claims = (self._desk.api.store.get(CLAIM, pod.namespace, name) for name in claims_of(pod.document))
+        if any(claim is None or claim.document["status"]["phase"] != "Bound" for claim in claims):
+            return "pod has unbound immediate PersistentVolumeClaims. not found"
         labels = labels_of(self._desk.api.live(NODE, "", NODE_NAME).document)
         wanted: Json = pod.document["spec"].get("nodeSelector", {})
-        return labels.items() >= wanted.items()
+        if labels.items() >= wanted.items():
+            return ""
+        return "1 node(s) didn't match Pod's node affinity/selector."
 
     def _bind(self, pod: Stored, now: str) -> None:
         bound = self._desk.bind(pod, NODE_NAME)
         self._desk.report(bound, podlife.scheduled(bound.document, now), manager="kube-scheduler")
+        message = f"Successfully assigned {pod.namespace}/{pod.name} to {NODE_NAME}"
+        self._desk.tell(pod, Happening("Scheduled", message, SCHEDULER))

@@ -28,9 +28,8 @@ def scheduled(document: Json, now: str) -> Json:
     return _with_conditions(document["status"], {"PodScheduled": "True"}, now)
 
 
-def unschedulable(document: Json, now: str) -> Json:
+def unschedulable(document: Json, message: str, now: str) -> Json:
     """Return the status of a pod that no node takes."""
-    message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
     wanted = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
     status: Json = document["status"]
     return status | {"conditions": condition(status.get("conditions", []), wanted, now)}

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sandbox.cluster.behaviours.desk import Desk, condition, is_true, owned_by
+from sandbox.cluster.behaviours.happenings import Happening
 from sandbox.cluster.errors import ApiError
 from sandbox.cluster.kinds import POD, REPLICA_SET, Json
 from sandbox.cluster.store import Change, Stored
 
+_PROGRAM = "replicaset-controller"
 _COST = "controller.kubernetes.io/pod-deletion-cost"
 _ENDED = {"Succeeded", "Failed"}
 
@@ -44,6 +46,9 @@ class ReplicaSets:
             failed = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": str(refusal)}
             failure = condition(replica_set.document["status"].get("conditions", []), failed, self._desk.api.now())
             self._desk.report(replica_set, self._status(replica_set) | {"conditions": failure})
+            self._desk.tell(
+                replica_set, Happening("FailedCreate", f"Error creating: {refusal}", _PROGRAM, warning=True)
+            )
             raise
         self._desk.report(replica_set, self._status(replica_set))
 
@@ -51,11 +56,13 @@ class ReplicaSets:
         pods = self._active(replica_set)
         wanted = replica_set.document["spec"]["replicas"]
         for _ in range(wanted - len(pods)):
-            self._desk.create(POD, pod_of(replica_set))
+            pod = self._desk.create(POD, pod_of(replica_set))
+            self._desk.tell(replica_set, Happening("SuccessfulCreate", f"Created pod: {pod.name}", _PROGRAM))
         # The family lists the oldest first; of equals, the youngest goes.
         going = sorted(enumerate(pods), key=lambda aged: (*_first_to_go(aged[1]), -aged[0]))
         for _, pod in going[: max(0, len(pods) - wanted)]:
             self._desk.delete(pod)
+            self._desk.tell(replica_set, Happening("SuccessfulDelete", f"Deleted pod: {pod.name}", _PROGRAM))
 
     def _active(self, replica_set: Stored) -> list[Stored]:
         pods = self._desk.children(replica_set, POD)

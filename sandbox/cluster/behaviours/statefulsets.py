@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from sandbox.cluster.behaviours.deployments import template_hash
 from sandbox.cluster.behaviours.desk import Desk, is_true, owned_by
+from sandbox.cluster.behaviours.happenings import Happening
 from sandbox.cluster.behaviours.replicasets import pod_of
 from sandbox.cluster.kinds import CLAIM, POD, REVISION, STATEFUL_SET, Json
 from sandbox.cluster.store import Change, Stored
 
+_PROGRAM = "statefulset-controller"
 _REVISION_LABEL = "controller-revision-hash"
 
 
@@ -75,7 +77,7 @@ class StatefulSets:
             return
         for ordinal in [each for each in reversed(pods) if each >= spec["replicas"]]:
             if not pods[ordinal].deleting:
-                self._desk.delete(pods[ordinal])
+                self._remove(stateful_set, pods[ordinal])
             if ordered:
                 return
         if settled:
@@ -97,7 +99,15 @@ class StatefulSets:
         mounted = [{"name": key, "persistentVolumeClaim": {"claimName": claim}} for key, claim in claims.items()]
         made["spec"] |= {"hostname": name, "volumes": volumes + mounted}
         self._desk.create(POD, made)
+        self._tell(stateful_set, "Create", f"Pod {name} in StatefulSet {stateful_set.name} successful")
         return False
+
+    def _tell(self, stateful_set: Stored, verb: str, rest: str) -> None:
+        self._desk.tell(stateful_set, Happening(f"Successful{verb}", f"{verb} {rest}", _PROGRAM))
+
+    def _remove(self, stateful_set: Stored, pod: Stored) -> None:
+        self._desk.delete(pod)
+        self._tell(stateful_set, "Delete", f"Pod {pod.name} in StatefulSet {stateful_set.name} successful")
 
     def _claims(self, stateful_set: Stored, pod: str) -> dict[str, str]:
         """Make sure that the claims of a pod exist; return their names by those of the volumes."""
@@ -111,6 +121,8 @@ class StatefulSets:
                 )
                 metadata = {"name": claims[volume], "namespace": stateful_set.namespace, "labels": labels}
                 self._desk.create(CLAIM, {"metadata": metadata, "spec": template["spec"]})
+                told = f"Claim {claims[volume]} Pod {pod} in StatefulSet {stateful_set.name} success"
+                self._tell(stateful_set, "Create", told)
         return claims
 
     def _update(self, stateful_set: Stored, pods: dict[int, Stored], revision: str) -> None:
@@ -120,11 +132,11 @@ class StatefulSets:
             outdated = [
                 pod
                 for ordinal, pod in pods.items()
-                if ordinal >= strategy["rollingUpdate"].get("partition", 0)
+                if ordinal >= (strategy.get("rollingUpdate") or {}).get("partition", 0)
                 and pod.document["metadata"]["labels"][_REVISION_LABEL] != revision
             ]
             for pod in outdated[-1:]:
-                self._desk.delete(pod)
+                self._remove(stateful_set, pod)
 
     def _status(self, stateful_set: Stored, revision: str) -> Json:
         pods = list(self._pods(stateful_set).values())

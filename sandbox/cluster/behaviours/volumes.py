@@ -35,7 +35,7 @@ class Volumes:
         if change.after.kind in _PROTECTION:
             yield change.after
         elif change.after.kind == POD and change.gone:
-            for name in _claims_of(change.after.document):
+            for name in claims_of(change.after.document):
                 claim = self._desk.api.store.get(CLAIM, change.after.namespace, name)
                 if claim is not None:
                     yield claim
@@ -58,7 +58,7 @@ class Volumes:
 
     def _release(self, stored: Stored) -> None:
         if stored.kind == CLAIM and any(
-            stored.name in _claims_of(pod.document) for pod in self._desk.api.store.of(POD, stored.namespace)
+            stored.name in claims_of(pod.document) for pod in self._desk.api.store.of(POD, stored.namespace)
         ):
             return
         finalizers = stored.document["metadata"]["finalizers"]
@@ -103,6 +103,7 @@ def _volume(claim: Stored, capacity: Json) -> Json:
     }
 
 
-def _claims_of(pod: Json) -> set[str]:
+def claims_of(pod: Json) -> set[str]:
+    """Return the names of the claims that a pod uses."""
     volumes = pod["spec"].get("volumes", [])
     return {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}

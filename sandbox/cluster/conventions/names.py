@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 
 from sandbox.cluster.errors import Cause
 from sandbox.cluster.kinds import NAMESPACE, SERVICE, Json, Kind
@@ -40,9 +41,10 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _GENERATED_PREFIX_LENGTH = 58
 
 
-def generated(prefix: str) -> str:
-    """Return a name that begins with ``prefix``, as ``generateName`` asks for."""
-    return prefix[:_GENERATED_PREFIX_LENGTH] + "".join(random.choices(_ALPHABET, k=5))
+def generated(prefix: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a name that begins with ``prefix``, as ``generateName`` asks for, and that is not taken."""
+    made = (prefix[:_GENERATED_PREFIX_LENGTH] + "".join(random.choices(_ALPHABET, k=5)) for _ in count())
+    return next(name for name in made if not is_taken(name))
 
 
 def naming_faults(kind: Kind, metadata: Json) -> Iterator[Cause]:
