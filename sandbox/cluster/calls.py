@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import yaml
 
 from sandbox.cluster import errors
 from sandbox.cluster.api import Write
+from sandbox.cluster.forms import Form, form_for
 from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
 
 _DOCUMENTS = ("application/json", "application/yaml")
-_PARTIAL = "as=PartialObjectMetadata"
 
 
 class _Loader(yaml.CSafeLoader):
@@ -53,10 +54,9 @@ class Call:
     accept: str
     agent: str
 
-    @property
-    def metadata_only(self) -> bool:
-        """Whether the caller asked for objects without their content."""
-        return _PARTIAL in self.accept
+    def form(self, moment: datetime) -> Form:
+        """Return the form in which the caller wants to see objects."""
+        return form_for(self.accept, self.target.kind, moment)
 
     def flag(self, name: str) -> bool:
         """Return a boolean of the query."""

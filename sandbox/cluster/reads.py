@@ -1,7 +1,7 @@
 """GET of one object and of lists: selection, pages, metadata only.
 
-Here: answers to reads out of the store. Not here: watches. A page's ``continue`` names the version of the first page
-and the last key given, so that all pages show one moment.
+Here: answers to reads out of the store. Not here: watches, the forms of answers. A page's ``continue`` names the
+version of the first page and the last key given, so that all pages show one moment.
 """
 
 from __future__ import annotations
@@ -13,26 +13,16 @@ from sandbox.cluster import asks, errors
 from sandbox.cluster.api import Api
 from sandbox.cluster.asks import Ask
 from sandbox.cluster.calls import Answer, Call
-from sandbox.cluster.kinds import BUILT_IN, Json, Kind
+from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
-from sandbox.cluster.store import Stored, encoded
-
-_META = "meta.k8s.io/v1"
-
-
-def shown(stored: Stored, *, metadata_only: bool) -> bytes:
-    """Return an object as it is answered alone, whole or without its content."""
-    if not metadata_only:
-        return stored.body
-    partial = {"kind": "PartialObjectMetadata", "apiVersion": _META, "metadata": stored.document["metadata"]}
-    return encoded(partial)
+from sandbox.cluster.store import Stored
 
 
 def get(api: Api, call: Call) -> Answer:
     """Answer one object."""
     target = call.target
     stored = api.live(target.kind, target.namespace, target.name)
-    return Answer(200, shown(stored, metadata_only=call.metadata_only))
+    return Answer(200, call.form(api.pace.now()).one(stored))
 
 
 def select(api: Api, target: Target, ask: Ask) -> list[Stored]:
@@ -60,7 +50,7 @@ def listing(api: Api, call: Call) -> Answer:
         if not ask.selective:
             metadata["remainingItemCount"] = len(objects) - ask.limit
         objects = objects[: ask.limit]
-    return Answer(200, list_body(call.target.kind, objects, metadata, metadata_only=call.metadata_only))
+    return Answer(200, call.form(api.pace.now()).many(call.target.kind, objects, metadata))
 
 
 def _as_asked(api: Api, target: Target, ask: Ask) -> tuple[int, list[Stored]]:
@@ -89,15 +79,3 @@ def _continued(token: str) -> tuple[int, tuple[str, str]]:
     except (TypeError, ValueError) as fault:
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {fault}") from fault
     return version, (namespace, name)
-
-
-def list_body(kind: Kind, objects: list[Stored], metadata: Json, *, metadata_only: bool = False) -> bytes:
-    """Return objects as the list that is answered, whole or without their content."""
-    name, version = f"{kind.name}List", kind.api_version
-    if metadata_only:
-        name, version = "PartialObjectMetadataList", _META
-        items = [shown(stored, metadata_only=True) for stored in objects]
-    else:
-        items = [stored.item if kind in BUILT_IN else stored.body for stored in objects]
-    head = encoded({"kind": name, "apiVersion": version, "metadata": metadata})[:-1]
-    return head + b',"items":[' + b",".join(items) + b"]}"

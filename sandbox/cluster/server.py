@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.cluster import asks, audit, discovery, errors, logs, routes, verbs
+from sandbox.cluster import asks, audit, discovery, errors, logs, openapi, routes, verbs
 from sandbox.cluster.api import Api
 from sandbox.cluster.audit import AuditLog
 from sandbox.cluster.calls import Answer, Call
@@ -64,7 +64,8 @@ class Server:
         )
         try:
             self._admit(request)
-            document = discovery.document(request.path, self._api.catalogue)
+            describes = openapi if request.path.startswith("/openapi/") else discovery
+            document = describes.document(request.path, self._api.catalogue)
             if request.path in discovery.HEALTH or document is not None:
                 return self._finish(seen, _plain(document))
             target = routes.parse(request.path, self._api.catalogue)

@@ -54,20 +54,20 @@ def _post(api: Api, call: Call) -> Answer:
     if not call.target.kind.stored:
         return Answer(201, encoded(document | {"status": {"allowed": True}}))
     created = api.create(call.target.kind, document, call.write())
-    return replace(_shown(call, created, code=201), named=created.name)
+    return replace(_shown(api, call, created, code=201), named=created.name)
 
 
 def _put(api: Api, call: Call) -> Answer:
     document, target = call.document(), call.target
     if target.kind.upserted and api.store.get(target.kind, target.namespace, target.name) is None:
-        return _shown(call, api.create(target.kind, document, call.write()), code=201)
+        return _shown(api, call, api.create(target.kind, document, call.write()), code=201)
     live = _live(api, call)
     if target.subresource == "scale":
         document = scaling.scaled(live, document)
     elif not target.kind.unconditional and "resourceVersion" not in document["metadata"]:
         cause = errors.Cause.invalid("metadata.resourceVersion", 0, "must be specified for an update")
         raise errors.invalid_resource(target.kind, target.name, cause)
-    return _shown(call, api.replace(live, document, call.write()))
+    return _shown(api, call, api.replace(live, document, call.write()))
 
 
 def _patch(api: Api, call: Call) -> Answer:
@@ -89,7 +89,7 @@ def _patch(api: Api, call: Call) -> Answer:
         with errors.fitting(made):
             document = merge.decoded(made, schema_of(live.kind))
         call.addressed(document["metadata"])
-    return _shown(call, api.replace(live, document, call.write()))
+    return _shown(api, call, api.replace(live, document, call.write()))
 
 
 def _apply(api: Api, call: Call) -> Answer:
@@ -104,10 +104,10 @@ def _apply(api: Api, call: Call) -> Answer:
     applied = call.intent()
     if live is None:
         place = call.addressed({})
-        return _shown(call, api.apply_new(target.kind, applied, call.write(), place=place), code=201)
+        return _shown(api, call, api.apply_new(target.kind, applied, call.write(), place=place), code=201)
     if target.subresource == "scale":
         applied = scaling.intent(live, applied)
-    return _shown(call, api.apply(live, applied, call.write()))
+    return _shown(api, call, api.apply(live, applied, call.write()))
 
 
 def _delete(api: Api, call: Call) -> Answer:
@@ -116,7 +116,7 @@ def _delete(api: Api, call: Call) -> Answer:
     last, gone = delete(api, live, how)
     if gone and not live.kind.returned:
         return Answer(200, encoded(_success(last)))
-    return _shown(call, last)
+    return _shown(api, call, last)
 
 
 def _delete_collection(api: Api, call: Call) -> Answer:
@@ -125,7 +125,9 @@ def _delete_collection(api: Api, call: Call) -> Answer:
     how, going = deletion(call), reads.select(api, call.target, asks.read(call.target.kind, call.query, watching=False))
     for stored in going:
         delete(api, stored, how)
-    return Answer(200, reads.list_body(call.target.kind, going, {"resourceVersion": str(api.store.version)}))
+    return Answer(
+        200, call.form(api.pace.now()).many(call.target.kind, going, {"resourceVersion": str(api.store.version)})
+    )
 
 
 def deletion(call: Call) -> Deletion:
@@ -158,10 +160,10 @@ def _success(last: Stored) -> Json:
     }
 
 
-def _shown(call: Call, stored: Stored, *, code: int = 200) -> Answer:
+def _shown(api: Api, call: Call, stored: Stored, *, code: int = 200) -> Answer:
     if call.target.subresource == "scale":
         return Answer(code, encoded(scaling.scale_of(stored)))
-    return Answer(code, reads.shown(stored, metadata_only=call.metadata_only))
+    return Answer(code, call.form(api.pace.now()).one(stored))
 
 
 _POLICIES = ("Foreground", "Background", "Orphan")

@@ -15,7 +15,7 @@ from sandbox.cluster.asks import Ask
 from sandbox.cluster.calls import Call
 from sandbox.cluster.errors import ApiError
 from sandbox.cluster.kinds import Json
-from sandbox.cluster.reads import select, shown
+from sandbox.cluster.reads import select
 from sandbox.cluster.store import Change, Stored, encoded, held_by
 
 _LONGEST_SECONDS = 3600
@@ -58,7 +58,7 @@ class Watch:
     def __init__(self, api: Api, call: Call, ask: Ask, *, feed: Feed, bookmark_seconds: float) -> None:
         self._api = api
         self._target = call.target
-        self._metadata_only = call.metadata_only
+        self._form = call.form
         self._feed = feed
         self._ask = ask
         self._bookmark_seconds = bookmark_seconds
@@ -116,12 +116,13 @@ class Watch:
         return stored is not None and (lets_through is None or lets_through(stored.document))
 
     def _encoded(self, event: str, stored: Stored) -> bytes:
-        return _line(event, shown(stored, metadata_only=self._metadata_only))
+        return _line(event, self._form(self._api.pace.now()).one(stored))
 
     def _bookmark(self, metadata: Json) -> bytes:
         version = self._api.store.version
         document = {"metadata": metadata | {"resourceVersion": str(version)}}
-        return self._encoded("BOOKMARK", Stored(self._target.kind, "", "", version, document, encoded(document)))
+        mark = Stored(self._target.kind, "", "", version, document, encoded(document))
+        return _line("BOOKMARK", self._form(self._api.pace.now()).mark(mark))
 
 
 def _as_of(change: Change) -> Stored:
