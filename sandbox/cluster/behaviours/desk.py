@@ -88,11 +88,6 @@ class Desk:
         document = stored.document | {"status": status, "metadata": metadata}
         return self.api.replace(stored, document, Write(manager, subresource="status"))
 
-    def bind(self, pod: Stored, node: str) -> Stored:
-        """Give a pod its node."""
-        document = pod.document | {"spec": pod.document["spec"] | {"nodeName": node}}
-        return self.api.replace(pod, document, Write("kube-scheduler", subresource="binding"))
-
     def tell(self, about: Stored, happening: Happening) -> None:
         """Tell what happened to an object, as an Event that is forgotten after an hour.
 

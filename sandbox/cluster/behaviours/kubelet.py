@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sandbox.cluster.api import Write
 from sandbox.cluster.behaviours import podlife
 from sandbox.cluster.behaviours.desk import Desk
 from sandbox.cluster.behaviours.happenings import SCHEDULER, Happening
@@ -94,7 +95,8 @@ class Kubelet:
         return "1 node(s) didn't match Pod's node affinity/selector."
 
     def _bind(self, pod: Stored, now: str) -> None:
-        bound = self._desk.bind(pod, NODE_NAME)
+        document = pod.document | {"spec": pod.document["spec"] | {"nodeName": NODE_NAME}}
+        bound = self._desk.api.replace(pod, document, Write("kube-scheduler", subresource="binding"))
         self._desk.report(bound, podlife.scheduled(bound.document, now), manager="kube-scheduler")
         message = f"Successfully assigned {pod.namespace}/{pod.name} to {NODE_NAME}"
         self._desk.tell(pod, Happening("Scheduled", message, SCHEDULER))
