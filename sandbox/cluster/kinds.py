@@ -92,6 +92,9 @@ STATEFUL_SET = Kind(
     "apps", "v1", "StatefulSet", "statefulsets", short=("sts",), status=True, scale=True, counted=SPEC,
     categories=("all",),
 )  # fmt: skip
+DAEMON_SET = Kind(
+    "apps", "v1", "DaemonSet", "daemonsets", short=("ds",), status=True, counted=SPEC, categories=("all",)
+)
 REVISION = Kind("apps", "v1", "ControllerRevision", "controllerrevisions")
 JOB = Kind("batch", "v1", "Job", "jobs", status=True, counted=SPEC, orphans=True, categories=("all",))
 EVENT = Kind("", "v1", "Event", "events", short=("ev",), upserted=True)
@@ -124,7 +127,7 @@ BUILT_IN: tuple[Kind, ...] = (
     DEPLOYMENT,
     REPLICA_SET,
     STATEFUL_SET,
-    Kind("apps", "v1", "DaemonSet", "daemonsets", short=("ds",), status=True, counted=SPEC, categories=("all",)),
+    DAEMON_SET,
     REVISION,
     JOB,
     Kind("batch", "v1", "CronJob", "cronjobs", short=("cj",), status=True, counted=SPEC, categories=("all",)),

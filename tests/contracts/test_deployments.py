@@ -327,3 +327,18 @@ async def test_free_pods_are_adopted(kube: Kube, objects: Objects) -> None:
     (found,) = await items(kube, objects, "pods")
     assert found["metadata"]["name"] == "bare"
     assert found["metadata"]["ownerReferences"][0]["uid"] == created["metadata"]["uid"]
+
+
+async def test_old_templates_are_forgotten(kube: Kube, objects: Objects) -> None:
+    web = workload("Deployment", revisionHistoryLimit=1)
+    await objects.create(web, "ann")
+    await kube.until(objects.path(web), observed(**rolled_out(1)))
+    names = []
+    for image in ("web:2", "web:3"):
+        names += [each["metadata"]["name"] for each in await items(kube, objects, "replicasets")]
+        await objects.patch(web, {"spec": {"template": template("web", image=image)}}, "ann")
+        await kube.until(objects.path(web), observed(**rolled_out(1), unavailableReplicas=0))
+    await kube.until_gone(f"/apis/apps/v1/namespaces/{objects.namespace}/replicasets/{names[0]}")
+    revisions = [each["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+                 for each in await items(kube, objects, "replicasets")]  # fmt: skip
+    assert sorted(revisions) == ["2", "3"]

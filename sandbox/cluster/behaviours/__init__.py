@@ -12,6 +12,7 @@ from functools import partial
 
 from sandbox.cluster.api import Api, Write
 from sandbox.cluster.behaviours.agenda import Agenda
+from sandbox.cluster.behaviours.daemonsets import DaemonSets
 from sandbox.cluster.behaviours.definitions import Definitions
 from sandbox.cluster.behaviours.deployments import Deployments
 from sandbox.cluster.behaviours.desk import Behaviour, Desk
@@ -60,6 +61,7 @@ class Behaviours:
             ReplicaSets(desk),
             Deployments(desk),
             StatefulSets(desk),
+            DaemonSets(desk),
             Jobs(desk),
         )
         api.store.listen(self._notice)

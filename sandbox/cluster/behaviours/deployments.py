@@ -55,7 +55,16 @@ class Deployments:
         others = [each for each in self._desk.children(deployment, REPLICA_SET) if each.uid != current.uid]
         self._watch_over(deployment, current)
         self._roll(deployment, current, others)
+        self._clean_up(deployment, current, others)
         return current
+
+    def _clean_up(self, deployment: Stored, current: Stored, others: Sequence[Stored]) -> None:
+        """Once a roll is over, forget the oldest templates beyond the history that is kept."""
+        spec, kept = deployment.document["spec"], deployment.document["spec"]["revisionHistoryLimit"]
+        empty = [each for each in others if _replicas(each) == _count(each, "replicas") == 0]
+        if _count(current, "availableReplicas") == spec["replicas"]:
+            for each in sorted(empty, key=_revision)[: max(0, len(empty) - kept)]:
+                self._desk.delete(each)
 
     def _current(self, deployment: Stored) -> Stored:
         digest = template_hash(deployment.document["spec"]["template"])

@@ -14,11 +14,10 @@ from sandbox.cluster.api import Write
 from sandbox.cluster.behaviours import podlife
 from sandbox.cluster.behaviours.desk import Desk
 from sandbox.cluster.behaviours.happenings import SCHEDULER, Happening
-from sandbox.cluster.behaviours.nodes import NODE_NAME
+from sandbox.cluster.behaviours.nodes import NODE_NAME, takes
 from sandbox.cluster.behaviours.podlife import simulated
 from sandbox.cluster.behaviours.volumes import claims_of
-from sandbox.cluster.kinds import CLAIM, NODE, POD, Json
-from sandbox.cluster.selectors import labels_of
+from sandbox.cluster.kinds import CLAIM, NODE, POD
 from sandbox.cluster.store import Change, Stored
 
 
@@ -88,9 +87,7 @@ class Kubelet:
         claims = (self._desk.api.store.get(CLAIM, pod.namespace, name) for name in claims_of(pod.document))
         if any(claim is None or claim.document["status"]["phase"] != "Bound" for claim in claims):
             return "pod has unbound immediate PersistentVolumeClaims. not found"
-        labels = labels_of(self._desk.api.live(NODE, "", NODE_NAME).document)
-        wanted: Json = pod.document["spec"].get("nodeSelector", {})
-        if labels.items() >= wanted.items():
+        if takes(self._desk.api.live(NODE, "", NODE_NAME).document, pod.document["spec"]):
             return ""
         return "1 node(s) didn't match Pod's node affinity/selector."
 

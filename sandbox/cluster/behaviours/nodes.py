@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox.cluster.kinds import Json
+from sandbox.cluster.selectors import labels_of
 
 NODE_NAME = "simulated-0"
 NODE_ADDRESS = "192.0.2.1"
@@ -15,6 +16,12 @@ NODE_DOCUMENT: Json = {
     },
 }
 _SIZE = {"cpu": "1k", "memory": "1Ti", "ephemeral-storage": "1Ti", "pods": "10k"}
+
+
+def takes(node: Json, spec: Json) -> bool:
+    """Say whether a node has the labels that a pod asks for."""
+    wanted: Json = spec.get("nodeSelector", {})
+    return labels_of(node).items() >= wanted.items()
 
 
 def node_status(now: str) -> Json:
