@@ -196,6 +196,7 @@ async def test_a_definition_goes_at_once_when_nothing_is_defined(kube: Kube, wid
     await kube.until_gone(widgets.definition)
 
 
+@pytest.mark.timeout(150)
 async def test_custom_objects_own_and_are_owned(kube: Kube, objects: Objects, widgets: Widgets) -> None:
     owner = (await kube.request("POST", widgets.collection, widgets.widget())).body
     reference = {name: owner[name] for name in ("apiVersion", "kind")} | {
@@ -205,4 +206,5 @@ async def test_custom_objects_own_and_are_owned(kube: Kube, objects: Objects, wi
     child["metadata"]["ownerReferences"] = [reference]
     await objects.create(child, "ann")
     await kube.request("DELETE", f"{widgets.collection}/w")
-    await kube.until_gone(objects.path(child))
+    # The real garbage collector learns of new kinds every half minute.
+    await kube.until_gone(objects.path(child), seconds=120)
