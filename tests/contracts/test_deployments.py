@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 
 import pytest
@@ -115,14 +116,18 @@ async def test_a_roll_keeps_its_promises(kube: Kube, objects: Objects) -> None:
     web = workload("Deployment", replicas=4, strategy=strategy)
     await objects.create(web, "ann")
     await kube.until(objects.path(web), observed(**rolled_out(4)))
-    patched = await objects.patch(web, {"spec": {"template": template("web", image="web:2")}}, "ann")
-    params = {"fieldSelector": "metadata.name=web", "resourceVersion": patched["metadata"]["resourceVersion"]}
-    async with aclosing(kube.watch(objects.collection(web), params)) as events:
+    (first,) = await items(kube, objects, "replicasets")
+    await objects.patch(web, {"spec": {"template": template("web", image="web:2")}}, "ann")
+    sets = {first["metadata"]["name"]: first}
+    collection = f"/apis/apps/v1/namespaces/{objects.namespace}/replicasets"
+    params = {"resourceVersion": first["metadata"]["resourceVersion"]}
+    async with asyncio.timeout(20), aclosing(kube.watch(collection, params)) as events:
         async for event in events:
-            status = event["object"]["status"]
-            assert status.get("availableReplicas", 0) >= 3
-            assert status["replicas"] <= 5
-            if observed(**rolled_out(4))(event["object"]):
+            sets[event["object"]["metadata"]["name"]] = event["object"]
+            available = [each["status"].get("availableReplicas", 0) for each in sets.values()]
+            assert sum(available) >= 3
+            assert sum(each["spec"]["replicas"] for each in sets.values()) <= 5
+            if sorted(available) == [0, 4] and sets[first["metadata"]["name"]]["spec"]["replicas"] == 0:
                 break
 
 
