@@ -16,6 +16,7 @@ from sandbox.cluster.discovery import TEXT
 from sandbox.cluster.kinds import BUILT_IN, Json
 from sandbox.cluster.routes import METHODS
 from sandbox.cluster.store import Stored, encoded
+from sandbox.cluster.strictness import MODES, require_known
 
 
 def answer(api: Api, call: Call) -> Answer:
@@ -30,11 +31,24 @@ def answer(api: Api, call: Call) -> Answer:
         raise errors.wrong_method()
     if target.subresource and call.method not in METHODS[target.subresource]:
         raise errors.wrong_method()
-    if call.query.get("dryRun", "All") != "All":
-        raise errors.invalid_options(
-            _OPTIONS[call.method], errors.Cause.unsupported("dryRun", [call.query["dryRun"]], "All")
-        )
+    _require_options(call)
     return operation(api, call)
+
+
+def _require_options(call: Call) -> None:
+    if call.method not in _OPTIONS:
+        return
+    dry_run, validation = call.query.get("dryRun", "All"), call.query.get("fieldValidation", "")
+    causes = [errors.Cause.unsupported("dryRun", [dry_run], "All")] if dry_run != "All" else []
+    if validation not in MODES:
+        causes.append(errors.Cause.unsupported("fieldValidation", validation, *MODES))
+    if causes:
+        raise errors.invalid_options(_OPTIONS[call.method], *causes)
+
+
+def _require_known(call: Call, document: Json) -> None:
+    if call.query.get("fieldValidation") == "Strict" and call.target.subresource != "scale":
+        require_known(call.target.kind, document)
 
 
 def _get(api: Api, call: Call) -> Answer:
@@ -50,15 +64,22 @@ def _live(api: Api, call: Call) -> Stored:
 
 
 def _post(api: Api, call: Call) -> Answer:
-    document = call.document()
+    document = _sent(call)
     if not call.target.kind.stored:
         return Answer(201, encoded(document | {"status": {"allowed": True}}))
     created = api.create(call.target.kind, document, call.write())
     return replace(_shown(api, call, created, code=201), named=created.name)
 
 
+def _sent(call: Call) -> Json:
+    document = call.document()
+    with errors.shaped(call.target.kind):
+        _require_known(call, document)
+    return document
+
+
 def _put(api: Api, call: Call) -> Answer:
-    document, target = call.document(), call.target
+    document, target = _sent(call), call.target
     if target.kind.upserted and api.store.get(target.kind, target.namespace, target.name) is None:
         return _shown(api, call, api.create(target.kind, document, call.write()), code=201)
     live = _live(api, call)
@@ -87,6 +108,7 @@ def _patch(api: Api, call: Call) -> Answer:
     else:
         made = patched(live.kind, live.document, patch, form)
         with errors.fitting(made):
+            _require_known(call, made)
             document = merge.decoded(made, schema_of(live.kind))
         call.addressed(document["metadata"])
     return _shown(api, call, api.replace(live, document, call.write()))
