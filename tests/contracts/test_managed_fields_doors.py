@@ -30,20 +30,23 @@ async def test_status_on_the_object_itself_is_neither_written_nor_owned(objects:
     assert entry(stored, "pete", "Update") is None
 
 
+def balanced(address: str) -> Json:
+    return {"status": {"loadBalancer": {"ingress": [{"ip": address}]}}}
+
+
 async def test_an_applied_status_does_not_own_the_spec(objects: Objects) -> None:
-    quota: Json = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "q", "labels": {"a": "1"}},
-        "spec": {"hard": {"pods": "5"}},
+    # An Ingress, since no controller of the real server writes its status in between.
+    ingress: Json = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "i", "labels": {"a": "1"}},
+        "spec": {"defaultBackend": {"service": {"name": "web", "port": {"number": 80}}}},
     }
-    await objects.apply(quota, "ann")
-    stored = await objects.apply(
-        quota | {"status": {"hard": {"pods": "4"}}}, "watcher", subresource="status", force=True
-    )
-    assert owned(stored, "watcher", "Apply", "status") == {"metadata labels a", "status hard pods"}
-    answer = await objects.try_apply(quota | {"status": {"hard": {"pods": "3"}}}, "other", subresource="status")
-    assert 'conflict with "watcher" with subresource "status": .status.hard.pods' in answer.body["message"]
+    await objects.apply(ingress, "ann")
+    stored = await objects.apply(ingress | balanced("192.0.2.1"), "watcher", subresource="status", force=True)
+    assert owned(stored, "watcher", "Apply", "status") == {"metadata labels a", "status loadBalancer ingress"}
+    answer = await objects.try_apply(ingress | balanced("192.0.2.2"), "other", subresource="status")
+    assert 'conflict with "watcher" with subresource "status": .status.loadBalancer.ingress' in answer.body["message"]
 
 
 async def test_a_deployments_labels_cannot_be_reached_through_its_status(objects: Objects) -> None:
