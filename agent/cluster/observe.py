@@ -14,10 +14,10 @@ from typing import Any
 from agent.cluster.client import KubeClient, Request
 from agent.cluster.kinds import WATCHED, Kind
 from agent.model.errors import AgentError, Expired
+from agent.model.labels import INSTANCE
 from agent.model.objects import Manifest, ObjectRef, Seen
 from agent.ports import Clock
 
-INSTANCE_LABEL = "perigee.dev/instance"
 _PAGE = "500"
 _WATCH_SECONDS = "300"
 _RETRY_SECONDS = 2.0
@@ -101,7 +101,7 @@ class Observation:
 
     def _show(self, seen: Seen) -> None:
         """Keep the state under the instance that its label names now, which may be none."""
-        instance_id, holder = seen.labels.get(INSTANCE_LABEL, ""), self._holders.get(seen.ref)
+        instance_id, holder = seen.labels.get(INSTANCE, ""), self._holders.get(seen.ref)
         if holder is not None and holder != instance_id:
             self._hide(seen.ref)
         if instance_id:
@@ -169,7 +169,7 @@ class Watcher:
         found: list[Seen] = []
         token = ""
         while True:
-            params = {"labelSelector": INSTANCE_LABEL, "limit": _PAGE}
+            params = {"labelSelector": INSTANCE, "limit": _PAGE}
             if token:
                 params["continue"] = token
             page = await self._client.send(Request("list", "GET", self._kind.collection(), params))
@@ -189,7 +189,7 @@ class Watcher:
 
     async def _watch(self) -> None:
         params = {
-            "labelSelector": INSTANCE_LABEL,
+            "labelSelector": INSTANCE,
             "resourceVersion": self._version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": _WATCH_SECONDS,

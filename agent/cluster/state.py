@@ -48,7 +48,6 @@ class ClusterState:
 
     def __init__(self, shelf: SecretShelf) -> None:
         self._shelf = shelf
-        self._head: Stored | None = None
         self._held: set[str] = set()
         self._altered: set[str] = set()
         self._referred: set[str] = set()
@@ -59,14 +58,14 @@ class ClusterState:
         A part that somebody deleted or altered is left out: its entry makes the poll loop fetch it again, and the
         standing still keeps older state away.
         """
-        self._head = await self._shelf.read(_HEAD)
+        kept = await self._shelf.read(_HEAD)
         # One list instead of a read for each: there may be hundreds of documents.
         stored = {one.name: one.content.get("content", b"") for one in await self._shelf.listed(_ROLE)}
         self._held = set(stored)
         self._altered = {name for name, raw in stored.items() if _name(hashlib.sha256(raw).hexdigest()) != name}
-        if self._head is None:
+        if kept is None:
             return None
-        head = self._understood(self._head)
+        head = self._understood(kept)
         self._referred = {_name(digest) for digest in head.digests()}
         documents = {entry.digest: _believed(stored, entry.digest) for entry in head.entries.values()}
         return KeptState(
@@ -74,7 +73,7 @@ class ClusterState:
             documents={digest: raw for digest, raw in documents.items() if raw is not None},
             entries=head.entries,
             standing=head.standing,
-            resource_version=self._head.resource_version,
+            resource_version=kept.resource_version,
         )
 
     def _understood(self, stored: Stored) -> _Head:
@@ -122,11 +121,9 @@ class ClusterState:
         }
         content = {"head": json.dumps(head, sort_keys=True).encode()}
         if not state.resource_version:
-            self._head = await self._shelf.create(_HEAD, content, role=_HEAD_ROLE)
-        else:
-            known = Stored(_HEAD, content, state.resource_version)
-            self._head = await self._shelf.replace(known, content, role=_HEAD_ROLE)
-        return self._head
+            return await self._shelf.create(_HEAD, content, role=_HEAD_ROLE)
+        known = Stored(_HEAD, content, state.resource_version)
+        return await self._shelf.replace(known, content, role=_HEAD_ROLE)
 
     async def _written(self, name: str, raw: bytes) -> AgentError | None:
         try:

@@ -14,6 +14,7 @@ from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError, FieldConflict, ObjectRefused
 from agent.model.instance import Instance
+from agent.model.labels import INSTANCE
 from agent.model.objects import Inventory, ObjectRef, Owned, Rendered, Seen, Stage
 from agent.planning import guard
 from agent.planning.diff import Planned, diff, settled, superseded
@@ -125,7 +126,7 @@ class KeepPass:
         instance = progress.instance
         early = render(RenderInputs(instance, progress.inventory.keys))
         home = [one for one in early if one.ref.kind == "Namespace"]
-        place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {guard.INSTANCE_LABEL: instance.id})
+        place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
         # Two instances that want one namespace must not both find it free.
         async with self._claiming:
             await self._claim(progress, home[0].ref)

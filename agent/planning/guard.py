@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from agent.model.errors import Refused
 from agent.model.instance import Instance, State
+from agent.model.labels import INSTANCE
 from agent.model.objects import Inventory, Seen
 from agent.planning.ownership import ownership_of
-
-INSTANCE_LABEL = "perigee.dev/instance"
 
 
 def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> None:
@@ -35,7 +34,7 @@ def judge_namespace(instance: Instance, live: Seen | None, *, inventory: Invento
     known = inventory.by_ref().get(live.ref)
     if known is not None and known.uid == live.uid:
         return inventory.namespace_created  # also where somebody took the label off
-    holder = live.labels.get(INSTANCE_LABEL)
+    holder = live.labels.get(INSTANCE)
     if holder == instance.id:
         # Another one than we know: ours if it bears our fields (its making was cut short), else somebody made it.
         return inventory.namespace_created and bool(ownership_of(live.manifest))
@@ -49,5 +48,5 @@ def judge_namespace(instance: Instance, live: Seen | None, *, inventory: Invento
         f"namespace {instance.namespace} exists and was not made for this instance",
         path="spec.namespace",
         reason="NamespaceNotOurs",
-        hint=f"to hand it over: kubectl label namespace {instance.namespace} {INSTANCE_LABEL}={instance.id}",
+        hint=f"to hand it over: kubectl label namespace {instance.namespace} {INSTANCE}={instance.id}",
     )

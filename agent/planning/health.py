@@ -14,12 +14,10 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Document, Refusal
 from agent.model.errors import AgentError
 from agent.model.instance import State
+from agent.model.labels import COMPONENT, QUEUE
 from agent.model.objects import Inventory, Manifest, ObjectRef, Seen, Stage
 from agent.model.status import ComponentStatus, InstanceStatus
 from agent.planning.stages import WAITS, Gate, Readiness
-
-_COMPONENT_LABEL = "perigee.dev/component"
-_QUEUE_LABEL = "perigee.dev/queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def components(seen: Mapping[ObjectRef, Seen]) -> tuple[ComponentStatus, ...]:
     found = (
         _component(one)
         for one in seen.values()
-        if one.ref.kind in {"Deployment", "StatefulSet"} and _COMPONENT_LABEL in one.labels
+        if one.ref.kind in {"Deployment", "StatefulSet"} and COMPONENT in one.labels
     )
     return tuple(sorted(found, key=lambda component: component.name))
 
@@ -113,8 +111,8 @@ def pod_troubles(seen: Mapping[ObjectRef, Seen]) -> tuple[str, ...]:
 
 
 def _component(one: Seen) -> ComponentStatus:
-    queue = one.labels.get(_QUEUE_LABEL)
-    name = one.labels[_COMPONENT_LABEL] + (f"/{queue}" if queue else "")
+    queue = one.labels.get(QUEUE)
+    name = one.labels[COMPONENT] + (f"/{queue}" if queue else "")
     wanted = one.manifest["spec"].get("replicas", 1)
     return ComponentStatus(name, wanted, (one.manifest.get("status") or {}).get("readyReplicas", 0))
 

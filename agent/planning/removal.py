@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.model.instance import Retain
+from agent.model.labels import COMPONENT, RETAIN
 from agent.model.objects import Inventory, ObjectRef, Seen
 from agent.planning.ownership import ownership_of
 
-RETAIN_LABEL = "perigee.dev/retain"
-_COMPONENT_LABEL = "perigee.dev/component"
 _SERVED = frozenset({"database", "broker"})
 _LATER = frozenset({"Namespace", "PersistentVolumeClaim", "Pod"})
 """Kinds with a turn of their own: pods end with their workloads, volumes and the namespace go last."""
@@ -78,8 +77,8 @@ def _claims(seen: Mapping[ObjectRef, Seen]) -> list[Seen]:
 
 
 def _keeps(claim: Seen, retain: frozenset[Retain]) -> bool:
-    return claim.labels.get(RETAIN_LABEL, "volumes") in {kept.value for kept in retain}
+    return claim.labels.get(RETAIN, "volumes") in {kept.value for kept in retain}
 
 
 def _serves(one: Seen) -> bool:
-    return one.labels.get(_COMPONENT_LABEL) in _SERVED
+    return one.labels.get(COMPONENT) in _SERVED

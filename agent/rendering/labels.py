@@ -11,14 +11,11 @@ import re
 from collections.abc import Mapping
 
 from agent.model.instance import Instance, Retain
+from agent.model.labels import COMPONENT, INSTANCE, QUEUE, RETAIN
 from agent.model.objects import Manifest
 from agent.rendering import names
 from agent.rendering.names import Role
 
-INSTANCE = "perigee.dev/instance"
-COMPONENT = "perigee.dev/component"
-QUEUE = "perigee.dev/queue"
-RETAIN = "perigee.dev/retain"
 ENVIRONMENT = "perigee.dev/environment"
 TEAM = "perigee.dev/team"
 MANAGED_BY = "app.kubernetes.io/managed-by"
