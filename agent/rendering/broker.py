@@ -6,11 +6,12 @@ file in memory of the pod, not through an argument that every process list shows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.model.instance import Instance, Retain
+from agent.model.instance import Retain
 from agent.model.objects import Manifest
 from agent.rendering import services
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.checks import Check, Command
 from agent.rendering.credentials import BROKER_PORT, Need
 from agent.rendering.names import Role
@@ -41,6 +42,6 @@ SERVED = Served(
 )
 
 
-def render(instance: Instance, key_checksums: Mapping[str, str]) -> Iterator[Manifest]:
+def render(blueprint: Blueprint) -> Iterator[Manifest]:
     """The objects of the embedded broker."""
-    yield from services.render(instance, instance.broker, served=SERVED, key_checksums=key_checksums)
+    yield from services.render(blueprint, blueprint.broker, served=SERVED)

@@ -5,37 +5,27 @@ Here: workload, Services and disruption budget of each. Not here: what the proce
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.model.instance import Component, Instance
 from agent.model.objects import Manifest
 from agent.rendering import processes, workloads
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import Role
 from agent.rendering.processes import Use
 from agent.rendering.workloads import Identity
 
 
-def declared(instance: Instance) -> Mapping[Role, Component]:
-    """What the document says of each component."""
-    return {
-        Role.API_SERVER: instance.api_server,
-        Role.SCHEDULER: instance.scheduler,
-        Role.DAG_PROCESSOR: instance.dag_processor,
-        Role.TRIGGERER: instance.triggerer,
-    }
-
-
-def render(instance: Instance, key_checksums: Mapping[str, str]) -> Iterator[Manifest]:
+def render(blueprint: Blueprint) -> Iterator[Manifest]:
     """The objects of all components."""
-    for role, component in declared(instance).items():
-        identity, facts = Identity.of(role), processes.process(instance, role)
-        template = processes.template(instance, Use(role, component.resources), key_checksums=key_checksums)
+    for role, workload in blueprint.components.items():
+        identity, facts = Identity.of(role), processes.process(blueprint, role)
+        copies, template = workload.copies, processes.template(blueprint, Use(role, workload.resources))
         if facts.addressed:
-            yield workloads.headless_service(instance, role, facts.ports)
-            yield workloads.stateful_set(instance, identity, replicas=component.replicas, template=template)
+            yield workloads.headless_service(blueprint, role, facts.ports)
+            yield workloads.stateful_set(blueprint, identity, replicas=copies.declared, template=template)
         else:
-            yield workloads.deployment(instance, identity, replicas=component.replicas, template=template)
+            yield workloads.deployment(blueprint, identity, replicas=copies.declared, template=template)
         if role is Role.API_SERVER:
-            yield workloads.service(instance, role, facts.ports)
-        if component.replicas > 1:
-            yield workloads.disruption_budget(instance, identity)
+            yield workloads.service(blueprint, role, facts.ports)
+        if copies.budgeted:
+            yield workloads.disruption_budget(blueprint, identity)

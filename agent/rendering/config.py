@@ -1,8 +1,8 @@
 """Airflow's configuration: defaults of the version, the document's overrides, and what must not be overridden.
 
-Here: the effective settings as environment variables and the ConfigMap that holds them. Not here: keys and addresses
-that contain keys (credentials). Airflow reads ``AIRFLOW__SECTION__KEY`` before any file, and a value in a variable is
-taken as it stands, while a file would need escapes.
+Here: what a document's configuration comes to, by environment variable. Not here: how it reaches the containers
+(environment), keys and addresses that contain keys (credentials). Airflow reads ``AIRFLOW__SECTION__KEY`` before any
+file, and a value in a variable is taken as it stands, while a file would need escapes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ from collections.abc import Iterator, Mapping
 
 from agent.model.errors import Refused
 from agent.model.instance import Instance
-from agent.model.objects import Manifest
-from agent.rendering import labels, names, versions
+from agent.rendering import versions
 from agent.rendering.credentials import Need, variable_names
+from agent.rendering.environment import LOG_FOLDER
 
-LOG_FOLDER = "/var/log/airflow"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 OWN_PREFIX = "PERIGEE_"
 OWN_VARIABLES = frozenset({"AIRFLOW_CONFIG", "AIRFLOW_HOME", "DUMB_INIT_SETSID"})
@@ -75,26 +74,16 @@ def settings(instance: Instance) -> dict[str, str]:
     return dict(sorted(effective.items()))
 
 
-def environment(instance: Instance) -> list[Manifest]:
-    """The document's own variables, literally: ``$(NAME)`` in them is text. Raises Refused for a reserved name."""
+def own_variables(instance: Instance) -> Mapping[str, str]:
+    """The document's own variables; raises Refused for a reserved name."""
     for name in instance.airflow.env:
         _refuse(name, path=f"spec.airflow.env.{name}")
-    return [{"name": name, "value": text.replace("$", "$$")} for name, text in sorted(instance.airflow.env.items())]
+    return instance.airflow.env
 
 
-def auth_manager(instance: Instance) -> str:
-    """The class that decides who may do what."""
-    return instance.airflow.env.get(AUTH_MANAGER) or settings(instance)[AUTH_MANAGER]
-
-
-def config_map(instance: Instance) -> Manifest:
-    """The configuration as all of the instance's Airflow containers load it."""
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": labels.metadata(instance, names.CONFIG_MAP, labels.common(instance)),
-        "data": settings(instance),
-    }
+def has_accounts(settings: Mapping[str, str], env: Mapping[str, str]) -> bool:
+    """Whether accounts are kept in the metadata database: what decides is who manages access."""
+    return (env.get(AUTH_MANAGER) or settings[AUTH_MANAGER]) == versions.FAB_AUTH_MANAGER
 
 
 def _defaults(instance: Instance) -> Iterator[tuple[str, str]]:

@@ -7,11 +7,12 @@ each start, so the Secret is always right; they pass through the environment and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from agent.model.instance import Instance, Retain
+from agent.model.instance import Retain
 from agent.model.objects import Manifest
 from agent.rendering import services
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.checks import Check, Command
 from agent.rendering.credentials import DATABASE_NAME, DATABASE_PORT, DATABASE_USER, Need
 from agent.rendering.names import Role
@@ -73,6 +74,6 @@ SERVED = Served(
 )
 
 
-def render(instance: Instance, key_checksums: Mapping[str, str]) -> Iterator[Manifest]:
+def render(blueprint: Blueprint) -> Iterator[Manifest]:
     """The objects of the embedded database."""
-    yield from services.render(instance, instance.database, served=SERVED, key_checksums=key_checksums)
+    yield from services.render(blueprint, blueprint.database, served=SERVED)

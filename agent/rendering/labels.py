@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from agent.model.instance import Instance, Retain
+from agent.model.instance import Retain
 from agent.model.labels import COMPONENT, INSTANCE, QUEUE, RETAIN
 from agent.model.objects import Manifest
 from agent.rendering import names
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import Role
 
 ENVIRONMENT = "perigee.dev/environment"
@@ -33,34 +34,34 @@ def value(text: str) -> str:
     return names.slug(text, longest=LONGEST_VALUE)
 
 
-def common(instance: Instance) -> dict[str, str]:
+def common(blueprint: Blueprint) -> dict[str, str]:
     """What every object of an instance carries."""
     return {
         "app.kubernetes.io/name": "airflow",
-        "app.kubernetes.io/instance": value(instance.name),
+        "app.kubernetes.io/instance": value(blueprint.name),
         "app.kubernetes.io/part-of": "airflow",
         MANAGED_BY: "perigee",
-        INSTANCE: instance.id,
+        INSTANCE: blueprint.id,
     }
 
 
-def standard(instance: Instance, role: Role, *, queue: str | None = None) -> dict[str, str]:
+def standard(blueprint: Blueprint, role: Role, *, queue: str | None = None) -> dict[str, str]:
     """What the objects of one component carry."""
-    return {**common(instance), "app.kubernetes.io/component": str(role), **_place(role, queue)}
+    return {**common(blueprint), "app.kubernetes.io/component": str(role), **_place(role, queue)}
 
 
-def selector(instance: Instance, role: Role, *, queue: str | None = None) -> dict[str, str]:
-    """What selects the pods of one component; never changes for an instance."""
-    return {INSTANCE: instance.id, **_place(role, queue)}
+def selector(blueprint: Blueprint, role: Role, *, queue: str | None = None) -> dict[str, str]:
+    """What selects the pods of one component; never changes for an blueprint."""
+    return {INSTANCE: blueprint.id, **_place(role, queue)}
 
 
 def _place(role: Role, queue: str | None) -> dict[str, str]:
     return {COMPONENT: str(role)} | ({QUEUE: value(queue)} if queue is not None else {})
 
 
-def of_volume(instance: Instance, role: Role, retain: Retain) -> dict[str, str]:
+def of_volume(blueprint: Blueprint, role: Role, retain: Retain) -> dict[str, str]:
     """What a volume claim carries; ``retain`` says which promise of the document keeps it alive."""
-    return {**selector(instance, role), MANAGED_BY: "perigee", RETAIN: str(retain)}
+    return {**selector(blueprint, role), MANAGED_BY: "perigee", RETAIN: str(retain)}
 
 
 def of_document(labels: Mapping[str, str]) -> dict[str, str]:
@@ -73,6 +74,6 @@ def _reserved(key: str) -> bool:
     return any(domain == reserved or domain.endswith(f".{reserved}") for reserved in RESERVED_DOMAINS)
 
 
-def metadata(instance: Instance, name: str, labels: Mapping[str, str]) -> Manifest:
+def metadata(blueprint: Blueprint, name: str, labels: Mapping[str, str]) -> Manifest:
     """The metadata of a namespaced object."""
-    return {"name": name, "namespace": instance.namespace, "labels": dict(labels)}
+    return {"name": name, "namespace": blueprint.namespace, "labels": dict(labels)}

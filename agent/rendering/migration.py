@@ -6,11 +6,12 @@ does nothing. Kubernetes' time limit for finished Jobs is not used: a Job that v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
-from agent.model.instance import Instance, Resources, State
+from agent.model.instance import Resources
 from agent.model.objects import Manifest
-from agent.rendering import config, labels, names, pods, versions
+from agent.rendering import labels, names, pods, versions
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.credentials import ADMIN_USER, Need, checksum
 from agent.rendering.names import Role
 from agent.rendering.pods import AirflowContainer, PodShape
@@ -32,37 +33,32 @@ CREATE_ADMIN = (
 )
 
 
-def has_accounts(instance: Instance) -> bool:
-    """Whether accounts are kept in the metadata database, so that there must be a first one."""
-    return config.auth_manager(instance) == versions.FAB_AUTH_MANAGER
-
-
-def render(instance: Instance, key_checksums: Mapping[str, str]) -> Manifest | None:
-    """The Job, or nothing while the instance hibernates: then there is no database to migrate."""
-    if instance.state is State.HIBERNATED:
-        return None
+def render(blueprint: Blueprint) -> Iterator[Manifest]:
+    """The Job; nothing while the instance hibernates: then there is no database to migrate."""
+    if not blueprint.awake:
+        return
     spec: Manifest = {
         "backoffLimit": ATTEMPTS,
         # A pod that was evicted has not failed.
         "podFailurePolicy": {
             "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}],
         },
-        "template": _template(instance, key_checksums),
+        "template": _template(blueprint),
     }
     name = names.migration(names.fingerprint(spec, length=10))
-    return {
+    yield {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": labels.metadata(instance, name, labels.standard(instance, Role.MIGRATION)),
+        "metadata": labels.metadata(blueprint, name, labels.standard(blueprint, Role.MIGRATION)),
         "spec": spec,
     }
 
 
-def _template(instance: Instance, key_checksums: Mapping[str, str]) -> Manifest:
-    steps = [_migrate(instance)]
+def _template(blueprint: Blueprint) -> Manifest:
+    steps = [_migrate(blueprint)]
     needs: tuple[Need, ...] = MIGRATION_NEEDS
-    if has_accounts(instance):
-        steps.append(_create_admin(instance))
+    if blueprint.airflow.accounts:
+        steps.append(_create_admin(blueprint))
         needs = ADMIN_NEEDS
     shape = PodShape(
         role=Role.MIGRATION,
@@ -73,20 +69,20 @@ def _template(instance: Instance, key_checksums: Mapping[str, str]) -> Manifest:
         group=pods.AIRFLOW_GROUP,
         grace_seconds=60,
         # No checksum of the configuration: another setting is no reason to migrate again.
-        annotations={pods.KEYS_CHECKSUM: checksum(needs, key_checksums)},
-        extra_labels=pods.version_label(instance),
+        annotations={pods.KEYS_CHECKSUM: checksum(needs, blueprint.keys)},
+        extra_labels=pods.version_label(blueprint),
         restart="Never",
     )
-    return pods.template(instance, shape)
+    return pods.template(blueprint, shape)
 
 
-def _migrate(instance: Instance) -> Manifest:
+def _migrate(blueprint: Blueprint) -> Manifest:
     patience = {"name": "PGOPTIONS", "value": f"-c lock_timeout={LOCK_TIMEOUT_SECONDS}s"}
     return pods.airflow(
-        instance,
+        blueprint,
         AirflowContainer(
             name="migrate",
-            argv=versions.release(instance.airflow.version).migrate,
+            argv=versions.release(blueprint.airflow.version).migrate,
             needs=MIGRATION_NEEDS,
             resources=RESOURCES,
             variables=(patience,),
@@ -94,8 +90,8 @@ def _migrate(instance: Instance) -> Manifest:
     )
 
 
-def _create_admin(instance: Instance) -> Manifest:
+def _create_admin(blueprint: Blueprint) -> Manifest:
     return pods.airflow(
-        instance,
+        blueprint,
         AirflowContainer(name="admin", argv=("sh", "-c", CREATE_ADMIN), needs=ADMIN_NEEDS, resources=RESOURCES),
     )

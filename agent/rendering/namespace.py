@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.model.instance import Instance, Resources
+from agent.model.instance import Resources
 from agent.model.objects import Manifest
-from agent.rendering import broker, components, database, labels, migration, processes, services, workers
+from agent.rendering import labels, migration, processes
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import PREFIX
-from agent.rendering.processes import Use
 from agent.rendering.quantities import Footprint, cores, footprint, mebibytes, total
 
 POD_SECURITY = ("enforce", "warn", "audit")
@@ -21,25 +21,29 @@ SPARE_PODS = 4
 SPARE_CLAIMS = 2
 
 
-def render(instance: Instance) -> Iterator[Manifest]:
-    """Namespace, quota, limit range."""
-    yield {
+def home(blueprint: Blueprint) -> Manifest:
+    """The namespace itself."""
+    return {
         "apiVersion": "v1",
         "kind": "Namespace",
-        "metadata": {"name": instance.namespace, "labels": _labels(instance)},
+        "metadata": {"name": blueprint.namespace, "labels": _labels(blueprint)},
     }
-    hard = quota(instance)
+
+
+def bounds(blueprint: Blueprint) -> Iterator[Manifest]:
+    """Quota and limit range."""
+    hard = quota(blueprint)
     if hard:
         yield {
             "apiVersion": "v1",
             "kind": "ResourceQuota",
-            "metadata": labels.metadata(instance, f"{PREFIX}-quota", labels.common(instance)),
+            "metadata": labels.metadata(blueprint, f"{PREFIX}-quota", labels.common(blueprint)),
             "spec": {"hard": hard},
         }
     yield {
         "apiVersion": "v1",
         "kind": "LimitRange",
-        "metadata": labels.metadata(instance, f"{PREFIX}-defaults", labels.common(instance)),
+        "metadata": labels.metadata(blueprint, f"{PREFIX}-defaults", labels.common(blueprint)),
         "spec": {
             "limits": [
                 {
@@ -52,24 +56,24 @@ def render(instance: Instance) -> Iterator[Manifest]:
     }
 
 
-def _labels(instance: Instance) -> dict[str, str]:
+def _labels(blueprint: Blueprint) -> dict[str, str]:
     return {
-        **labels.of_document(instance.labels),
-        **labels.common(instance),
-        labels.ENVIRONMENT: str(instance.environment),
-        labels.TEAM: labels.value(instance.team),
+        **blueprint.labels,
+        **labels.common(blueprint),
+        labels.ENVIRONMENT: str(blueprint.environment),
+        labels.TEAM: labels.value(blueprint.team),
         **{f"pod-security.kubernetes.io/{mode}": "restricted" for mode in POD_SECURITY},
     }
 
 
-def quota(instance: Instance) -> dict[str, str]:
+def quota(blueprint: Blueprint) -> dict[str, str]:
     """The bounds: the document's own, or what all components need at once, at rest and while they roll.
 
     The same awake and asleep, so that waking does not race with the quota.
     """
-    if instance.isolation.quota is not None:
-        return dict(sorted(instance.isolation.quota.items()))
-    need = total((*_at_rest(instance), *_while_rolling(instance), *_spare()))
+    if blueprint.quota is not None:
+        return dict(sorted(blueprint.quota.items()))
+    need = total((*_at_rest(blueprint), *_while_rolling(blueprint), *_spare()))
     return {
         "limits.memory": mebibytes(need.memory_limit),
         "persistentvolumeclaims": str(2 + SPARE_CLAIMS),
@@ -81,21 +85,18 @@ def quota(instance: Instance) -> dict[str, str]:
     }
 
 
-def _at_rest(instance: Instance) -> Iterator[Footprint]:
-    yield footprint(services.resources(instance.database, database.SERVED))
-    yield footprint(services.resources(instance.broker, broker.SERVED))
-    for role, component in components.declared(instance).items():
-        yield footprint(processes.resources(instance, Use(role, component.resources))).times(component.replicas)
-    for queue in instance.workers:
-        yield footprint(processes.resources(instance, workers.use(queue))).times(queue.replicas)
+def _at_rest(blueprint: Blueprint) -> Iterator[Footprint]:
+    for service in (blueprint.database, blueprint.broker):
+        yield footprint(service.resources)
+    for workload in (*blueprint.components.values(), *(queue.workload for queue in blueprint.queues)):
+        yield footprint(workload.resources).times(workload.copies.counted)
 
 
-def _while_rolling(instance: Instance) -> Iterator[Footprint]:
+def _while_rolling(blueprint: Blueprint) -> Iterator[Footprint]:
     """A Deployment starts one pod more, while the one that it replaced may still be shutting down."""
-    for role, component in components.declared(instance).items():
-        if not processes.process(instance, role).addressed:
-            extra = min(component.replicas, 2)
-            yield footprint(processes.resources(instance, Use(role, component.resources))).times(extra)
+    for role, workload in blueprint.components.items():
+        if not processes.process(blueprint, role).addressed:
+            yield footprint(workload.resources).times(min(workload.copies.counted, 2))
 
 
 def _spare() -> Iterator[Footprint]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.model.instance import Instance
 from agent.model.objects import Manifest
 from agent.rendering import labels, names
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.credentials import BROKER_PORT, DATABASE_PORT
 from agent.rendering.names import AGENT_NAMESPACE, PREFIX, Role
 from agent.rendering.versions import API_PORT, TRIGGERER_LOG_PORT, WORKER_LOG_PORT
@@ -20,7 +20,7 @@ from agent.rendering.versions import API_PORT, TRIGGERER_LOG_PORT, WORKER_LOG_PO
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One kind of connection within an instance, over TCP."""
+    """One kind of connection within an blueprint, over TCP."""
 
     source: Role
     target: Role
@@ -52,35 +52,35 @@ NODE_LOCAL_DNS = "169.254.20.10/32"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
 
-def render(instance: Instance) -> Iterator[Manifest]:
+def render(blueprint: Blueprint) -> Iterator[Manifest]:
     """The policies: one that denies, and one per role with exactly its flows."""
-    if not instance.isolation.network_policies:
+    if not blueprint.network_policies:
         return
-    yield _policy(instance, f"{PREFIX}-default-deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
+    yield _policy(blueprint, f"{PREFIX}-default-deny", {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})
     for role in Role:
-        rules = {"ingress": list(_ingress(instance, role)), "egress": list(_egress(instance, role))}
+        rules = {"ingress": list(_ingress(blueprint, role)), "egress": list(_egress(blueprint, role))}
         spec = {
-            "podSelector": {"matchLabels": labels.selector(instance, role)},
+            "podSelector": {"matchLabels": labels.selector(blueprint, role)},
             "policyTypes": ["Ingress", "Egress"],
             # The server forgets empty lists, and would count their return as a change.
             **{direction: allowed for direction, allowed in rules.items() if allowed},
         }
-        yield _policy(instance, names.of(role), spec)
+        yield _policy(blueprint, names.of(role), spec)
 
 
-def _policy(instance: Instance, name: str, spec: Manifest) -> Manifest:
+def _policy(blueprint: Blueprint, name: str, spec: Manifest) -> Manifest:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": labels.metadata(instance, name, labels.common(instance)),
+        "metadata": labels.metadata(blueprint, name, labels.common(blueprint)),
         "spec": spec,
     }
 
 
-def _ingress(instance: Instance, role: Role) -> Iterator[Manifest]:
+def _ingress(blueprint: Blueprint, role: Role) -> Iterator[Manifest]:
     for flow in FLOWS:
         if flow.target is role:
-            yield {"from": [_pods(instance, flow.source)], "ports": [_port(flow.port)]}
+            yield {"from": [_pods(blueprint, flow.source)], "ports": [_port(flow.port)]}
     if role is Role.API_SERVER:
         yield {
             "from": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: AGENT_NAMESPACE}}}],
@@ -88,12 +88,12 @@ def _ingress(instance: Instance, role: Role) -> Iterator[Manifest]:
         }
 
 
-def _egress(instance: Instance, role: Role) -> Iterator[Manifest]:
+def _egress(blueprint: Blueprint, role: Role) -> Iterator[Manifest]:
     flows = [flow for flow in FLOWS if flow.source is role]
     if flows:
         yield _dns()
     for flow in flows:
-        yield {"to": [_pods(instance, flow.target)], "ports": [_port(flow.port)]}
+        yield {"to": [_pods(blueprint, flow.target)], "ports": [_port(flow.port)]}
     if role in INTERNET_USERS:
         yield {"to": [{"ipBlock": {"cidr": cidr, "except": list(closed)}} for cidr, closed in INTERNET]}
 
@@ -111,8 +111,8 @@ def _dns() -> Manifest:
     }
 
 
-def _pods(instance: Instance, role: Role) -> Manifest:
-    return {"podSelector": {"matchLabels": labels.selector(instance, role)}}
+def _pods(blueprint: Blueprint, role: Role) -> Manifest:
+    return {"podSelector": {"matchLabels": labels.selector(blueprint, role)}}
 
 
 def _port(number: int) -> Manifest:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent.model.instance import Instance, Resources
+from agent.model.instance import Resources
 from agent.model.objects import Manifest
-from agent.rendering import config, labels, names, quantities
+from agent.rendering import environment, labels, names, quantities
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.checks import Check, Http
 from agent.rendering.credentials import Need, variables
 from agent.rendering.names import Role
@@ -27,7 +28,7 @@ KEYS_CHECKSUM = "perigee.dev/keys-checksum"
 NO_FILE = "/dev/null"
 """Airflow's configuration file: without one it writes a new one with keys of its own invention beside its code."""
 
-SCRATCH: tuple[tuple[str, str, str], ...] = (("tmp", "/tmp", "1Gi"), ("logs", config.LOG_FOLDER, "2Gi"))  # noqa: S108
+SCRATCH: tuple[tuple[str, str, str], ...] = (("tmp", "/tmp", "1Gi"), ("logs", environment.LOG_FOLDER, "2Gi"))  # noqa: S108
 """Where an Airflow container may write: volume, path and, where no user code runs, the bound on its size."""
 
 
@@ -49,12 +50,12 @@ class PodShape:
     restart: str = "Always"
 
 
-def template(instance: Instance, shape: PodShape) -> Manifest:
+def template(blueprint: Blueprint, shape: PodShape) -> Manifest:
     """The pod template of a workload."""
     annotations = {key: text for key, text in sorted(shape.annotations.items()) if text}
     return {
         "metadata": {
-            "labels": labels.standard(instance, shape.role, queue=shape.queue) | dict(shape.extra_labels),
+            "labels": labels.standard(blueprint, shape.role, queue=shape.queue) | dict(shape.extra_labels),
             **({"annotations": annotations} if annotations else {}),
         },
         "spec": {
@@ -64,8 +65,8 @@ def template(instance: Instance, shape: PodShape) -> Manifest:
             "restartPolicy": shape.restart,
             "terminationGracePeriodSeconds": shape.grace_seconds,
             "securityContext": _pod_security(shape),
-            **_optional("imagePullSecrets", [{"name": name} for name in instance.airflow.pull_secrets]),
-            **_optional("topologySpreadConstraints", _spread(instance, shape)),
+            **_optional("imagePullSecrets", [{"name": name} for name in blueprint.airflow.pull_secrets]),
+            **_optional("topologySpreadConstraints", _spread(blueprint, shape)),
             **_optional("initContainers", list(shape.init_containers)),
             "containers": list(shape.containers),
             "volumes": list(shape.volumes),
@@ -90,7 +91,7 @@ def _pod_security(shape: PodShape) -> Manifest:
     return context
 
 
-def _spread(instance: Instance, shape: PodShape) -> list[Manifest]:
+def _spread(blueprint: Blueprint, shape: PodShape) -> list[Manifest]:
     if shape.owns_volume or shape.role is Role.MIGRATION:
         return []
     return [
@@ -98,7 +99,7 @@ def _spread(instance: Instance, shape: PodShape) -> list[Manifest]:
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
             "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": {"matchLabels": labels.selector(instance, shape.role, queue=shape.queue)},
+            "labelSelector": {"matchLabels": labels.selector(blueprint, shape.role, queue=shape.queue)},
         },
     ]
 
@@ -151,12 +152,12 @@ class AirflowContainer:
     """Further fields of the container: ports, probes, lifecycle."""
 
 
-def airflow(instance: Instance, wanted: AirflowContainer) -> Manifest:
+def airflow(blueprint: Blueprint, wanted: AirflowContainer) -> Manifest:
     """A container with Airflow's image: configuration, keys and the document's variables, in this order of birth."""
     return {
         "name": wanted.name,
-        "image": instance.airflow.image,
-        "imagePullPolicy": instance.airflow.pull_policy,
+        "image": blueprint.airflow.image,
+        "imagePullPolicy": blueprint.airflow.pull_policy,
         "command": list(INIT),
         "args": list(wanted.argv),
         "envFrom": [{"configMapRef": {"name": names.CONFIG_MAP}}],
@@ -165,7 +166,7 @@ def airflow(instance: Instance, wanted: AirflowContainer) -> Manifest:
             {"name": "DUMB_INIT_SETSID", "value": "0"},
             *variables(wanted.needs),
             *wanted.variables,
-            *config.environment(instance),
+            *environment.variables(blueprint),
         ],
         "resources": quantities.manifest(wanted.resources),
         "securityContext": container_security(read_only=wanted.read_only),
@@ -174,11 +175,11 @@ def airflow(instance: Instance, wanted: AirflowContainer) -> Manifest:
     }
 
 
-def checksums(instance: Instance, keys: str) -> dict[str, str]:
+def checksums(blueprint: Blueprint, keys: str) -> dict[str, str]:
     """Annotations that change exactly when the configuration or the keys of a pod change, and so roll it."""
-    return {CONFIG_CHECKSUM: names.fingerprint(config.settings(instance)), KEYS_CHECKSUM: keys}
+    return {CONFIG_CHECKSUM: names.fingerprint(blueprint.airflow.settings), KEYS_CHECKSUM: keys}
 
 
-def version_label(instance: Instance) -> dict[str, str]:
+def version_label(blueprint: Blueprint) -> dict[str, str]:
     """The label that tells which Airflow runs in a pod."""
-    return {"app.kubernetes.io/version": labels.value(instance.airflow.version)}
+    return {"app.kubernetes.io/version": labels.value(blueprint.airflow.version)}

@@ -5,12 +5,12 @@ Here: what components and workers have in common. Not here: how many there are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.model.instance import Instance, Resources
+from agent.model.instance import Resources
 from agent.model.objects import Manifest
-from agent.rendering import pods, quantities, versions
+from agent.rendering import pods, versions
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.credentials import checksum
 from agent.rendering.names import Role
 from agent.rendering.pods import AirflowContainer, PodShape
@@ -19,7 +19,7 @@ from agent.rendering.versions import Process
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A process as one workload uses it; ``options`` are added to its command line."""
+    """A process as one workload uses it: with complete resources; ``options`` are added to its command line."""
 
     role: Role
     resources: Resources
@@ -27,39 +27,34 @@ class Use:
     queue: str | None = None
 
 
-def process(instance: Instance, role: Role) -> Process:
+def process(blueprint: Blueprint, role: Role) -> Process:
     """The facts about a role's process in the instance's version."""
-    return versions.release(instance.airflow.version).processes[role]
+    return versions.release(blueprint.airflow.version).processes[role]
 
 
-def resources(instance: Instance, use: Use) -> Resources:
-    """What one pod gets, completed where the document is silent."""
-    return quantities.complete(use.resources, memory=process(instance, use.role).memory)
-
-
-def template(instance: Instance, use: Use, *, key_checksums: Mapping[str, str]) -> Manifest:
+def template(blueprint: Blueprint, use: Use) -> Manifest:
     """The pod template; its annotations change when configuration or keys of this very process change."""
-    facts = process(instance, use.role)
+    facts = process(blueprint, use.role)
     container = AirflowContainer(
         name=str(use.role),
         argv=(*facts.argv, *use.options),
         needs=facts.needs,
-        resources=resources(instance, use),
+        resources=use.resources,
         read_only=not facts.user_code,
         extras=_extras(facts),
     )
     shape = PodShape(
         role=use.role,
         queue=use.queue,
-        containers=(pods.airflow(instance, container),),
+        containers=(pods.airflow(blueprint, container),),
         volumes=pods.scratch(bounded=not facts.user_code),
         user=pods.AIRFLOW_USER,
         group=pods.AIRFLOW_GROUP,
         grace_seconds=facts.grace_seconds,
-        annotations=pods.checksums(instance, checksum(facts.needs, key_checksums)),
-        extra_labels=pods.version_label(instance),
+        annotations=pods.checksums(blueprint, checksum(facts.needs, blueprint.keys)),
+        extra_labels=pods.version_label(blueprint),
     )
-    return pods.template(instance, shape)
+    return pods.template(blueprint, shape)
 
 
 def _extras(facts: Process) -> Manifest:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from agent.model.instance import EmbeddedService, Instance, Resources, Retain
+from agent.model.instance import EmbeddedService, Retain
 from agent.model.objects import Manifest
 from agent.rendering import pods, quantities, workloads
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.checks import Check
 from agent.rendering.credentials import Need, checksum, variables
 from agent.rendering.names import Role
@@ -34,51 +35,40 @@ class Served:
     grace_seconds: int = 120
 
 
-def resources(service: EmbeddedService, served: Served) -> Resources:
-    """What the pod gets, completed where the document is silent."""
-    return quantities.complete(service.resources, memory=served.memory)
-
-
-def render(
-    instance: Instance,
-    service: EmbeddedService,
-    *,
-    served: Served,
-    key_checksums: Mapping[str, str],
-) -> Iterator[Manifest]:
+def render(blueprint: Blueprint, service: EmbeddedService, *, served: Served) -> Iterator[Manifest]:
     """The Service and the StatefulSet of one embedded service."""
     shape = PodShape(
         role=served.role,
-        containers=(_container(instance, service, served),),
+        containers=(_container(blueprint, service, served),),
         volumes=tuple({"name": _volume_name(path), "emptyDir": source} for path, source in served.scratch.items()),
         user=service.uid,
         group=service.uid,
         grace_seconds=served.grace_seconds,
-        annotations={pods.KEYS_CHECKSUM: checksum((served.need,), key_checksums)},
+        annotations={pods.KEYS_CHECKSUM: checksum((served.need,), blueprint.keys)},
         owns_volume=True,
     )
-    yield workloads.service(instance, served.role, served.port)
+    yield workloads.service(blueprint, served.role, served.port)
     yield workloads.stateful_set(
-        instance,
+        blueprint,
         Identity.of(served.role),
-        replicas=1,
-        template=pods.template(instance, shape),
+        replicas=int(blueprint.awake),
+        template=pods.template(blueprint, shape),
         volume=Volume(service, served.retain),
     )
 
 
-def _container(instance: Instance, service: EmbeddedService, served: Served) -> Manifest:
+def _container(blueprint: Blueprint, service: EmbeddedService, served: Served) -> Manifest:
     return {
         "name": str(served.role),
         "image": service.image,
-        "imagePullPolicy": instance.airflow.pull_policy,
+        "imagePullPolicy": blueprint.airflow.pull_policy,
         "command": ["sh", "-c", served.script],
         "env": variables((served.need,)),
         "ports": pods.ports(served.port),
         "startupProbe": pods.probe(served.startup),
         "livenessProbe": pods.probe(served.liveness),
         "readinessProbe": pods.probe(served.readiness),
-        "resources": quantities.manifest(resources(service, served)),
+        "resources": quantities.manifest(service.resources),
         "securityContext": pods.container_security(read_only=True),
         "volumeMounts": [
             {"name": "data", "mountPath": VOLUME_PATH},

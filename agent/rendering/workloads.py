@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent.model.instance import EmbeddedService, Instance, Retain, State
+from agent.model.instance import EmbeddedService, Retain
 from agent.model.objects import Manifest
 from agent.rendering import labels, names
+from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import Role
 
 REVISIONS_KEPT = 3
@@ -29,30 +30,25 @@ class Identity:
         """The one workload of a role."""
         return cls(names.of(role), role)
 
-    def metadata(self, instance: Instance) -> Manifest:
+    def metadata(self, blueprint: Blueprint) -> Manifest:
         """The metadata of the workload's objects."""
-        return labels.metadata(instance, self.name, labels.standard(instance, self.role, queue=self.queue))
+        return labels.metadata(blueprint, self.name, labels.standard(blueprint, self.role, queue=self.queue))
 
-    def selector(self, instance: Instance) -> Manifest:
+    def selector(self, blueprint: Blueprint) -> Manifest:
         """What selects its pods."""
-        return {"matchLabels": labels.selector(instance, self.role, queue=self.queue)}
+        return {"matchLabels": labels.selector(blueprint, self.role, queue=self.queue)}
 
 
-def awake(instance: Instance, replicas: int) -> int:
-    """How many pods there shall be now: none while the instance hibernates."""
-    return 0 if instance.state is State.HIBERNATED else replicas
-
-
-def deployment(instance: Instance, identity: Identity, *, replicas: int, template: Manifest) -> Manifest:
+def deployment(blueprint: Blueprint, identity: Identity, *, replicas: int, template: Manifest) -> Manifest:
     """Pods without identity; a roll starts the new one first and never has fewer than before."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": identity.metadata(instance),
+        "metadata": identity.metadata(blueprint),
         "spec": {
-            "replicas": awake(instance, replicas),
+            "replicas": replicas,
             "revisionHistoryLimit": REVISIONS_KEPT,
-            "selector": identity.selector(instance),
+            "selector": identity.selector(blueprint),
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": template,
         },
@@ -69,7 +65,7 @@ class Volume:
 
 
 def stateful_set(
-    instance: Instance,
+    blueprint: Blueprint,
     identity: Identity,
     *,
     replicas: int,
@@ -78,26 +74,26 @@ def stateful_set(
 ) -> Manifest:
     """Pods with stable names, resolvable through the role's Service; all start at once, a roll goes one by one."""
     spec: Manifest = {
-        "replicas": awake(instance, replicas),
+        "replicas": replicas,
         "revisionHistoryLimit": REVISIONS_KEPT,
         "serviceName": names.of(identity.role),
         "podManagementPolicy": "Parallel",
-        "selector": identity.selector(instance),
+        "selector": identity.selector(blueprint),
         "updateStrategy": {"type": "RollingUpdate"},
         "template": template,
     }
     if volume is not None:
         spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Retain", "whenScaled": "Retain"}
-        spec["volumeClaimTemplates"] = [_claim(instance, identity, volume)]
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": identity.metadata(instance), "spec": spec}
+        spec["volumeClaimTemplates"] = [_claim(blueprint, identity, volume)]
+    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": identity.metadata(blueprint), "spec": spec}
 
 
-def _claim(instance: Instance, identity: Identity, volume: Volume) -> Manifest:
+def _claim(blueprint: Blueprint, identity: Identity, volume: Volume) -> Manifest:
     storage_class = volume.service.storage_class
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": volume.name, "labels": labels.of_volume(instance, identity.role, volume.retain)},
+        "metadata": {"name": volume.name, "labels": labels.of_volume(blueprint, identity.role, volume.retain)},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             **({"storageClassName": storage_class} if storage_class is not None else {}),
@@ -106,26 +102,26 @@ def _claim(instance: Instance, identity: Identity, volume: Volume) -> Manifest:
     }
 
 
-def service(instance: Instance, role: Role, ports: Mapping[str, int]) -> Manifest:
+def service(blueprint: Blueprint, role: Role, ports: Mapping[str, int]) -> Manifest:
     """One address for a role's pods."""
-    return _service(instance, role, {"type": "ClusterIP", "ports": _service_ports(ports)})
+    return _service(blueprint, role, {"type": "ClusterIP", "ports": _service_ports(ports)})
 
 
-def headless_service(instance: Instance, role: Role, ports: Mapping[str, int]) -> Manifest:
+def headless_service(blueprint: Blueprint, role: Role, ports: Mapping[str, int]) -> Manifest:
     """Names for single pods, also for those that are not ready: their logs matter most then."""
     return _service(
-        instance,
+        blueprint,
         role,
         {"clusterIP": "None", "publishNotReadyAddresses": True, "ports": _service_ports(ports)},
     )
 
 
-def _service(instance: Instance, role: Role, spec: Manifest) -> Manifest:
+def _service(blueprint: Blueprint, role: Role, spec: Manifest) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": Identity.of(role).metadata(instance),
-        "spec": {"selector": labels.selector(instance, role), **spec},
+        "metadata": Identity.of(role).metadata(blueprint),
+        "spec": {"selector": labels.selector(blueprint, role), **spec},
     }
 
 
@@ -133,15 +129,15 @@ def _service_ports(ports: Mapping[str, int]) -> list[Manifest]:
     return [{"name": name, "port": number, "targetPort": number, "protocol": "TCP"} for name, number in ports.items()]
 
 
-def disruption_budget(instance: Instance, identity: Identity) -> Manifest:
+def disruption_budget(blueprint: Blueprint, identity: Identity) -> Manifest:
     """At most one pod at a time goes by anybody's will; a pod that is broken anyway may always go."""
     return {
         "apiVersion": "policy/v1",
         "kind": "PodDisruptionBudget",
-        "metadata": identity.metadata(instance),
+        "metadata": identity.metadata(blueprint),
         "spec": {
             "maxUnavailable": 1,
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
-            "selector": identity.selector(instance),
+            "selector": identity.selector(blueprint),
         },
     }

@@ -1,0 +1,118 @@
+"""The key by which rendering is skipped changes exactly when what is rendered changes.
+
+Each field of the inputs is changed in turn. Were a change to show in the objects and not in the key, it would never be
+applied; were it to show in the key alone, a change without effect would render the whole fleet.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agent.model.errors import Refused
+from agent.model.instance import EmbeddedService, Instance, State
+from agent.rendering import AgentAccount, RenderInputs, digest, render
+from tests.support.instances import RESOURCES, an_airflow, an_instance, checksums, inputs, instances, labels
+from tests.support.variants import variants
+
+WITHOUT_EFFECT = {
+    "instance.paused": "decides whether anything is written, not what",
+    "instance.retain": "decides what a tombstone leaves",
+}
+"""The fields that change no object, each with what it does instead. A new field is either seen in the objects or named
+here: nobody gets past the test below without having decided."""
+
+accounts = st.none() | st.builds(AgentAccount, labels, labels)
+
+
+@st.composite
+def render_inputs(draw: st.DrawFn) -> RenderInputs:
+    instance = draw(instances)
+    known = draw(st.sets(st.sampled_from(sorted(checksums(instance)))))
+    keys = {name: text for name, text in checksums(instance).items() if name in known}
+    return RenderInputs(instance, keys, draw(accounts))
+
+
+def outcome(inputs: RenderInputs) -> str:
+    """Everything that follows from the inputs, byte by byte."""
+    return json.dumps([(each.stage, each.manifest) for each in render(inputs)])
+
+
+def full() -> RenderInputs:
+    """Inputs in which every field has something in it that could show."""
+    service = EmbeddedService("localhost/service:1", 999, "1Gi", "fast", RESOURCES)
+    airflow = an_airflow(pull_secrets=("one",), config={"core": {"parallelism": "1"}}, env={"TZ": "UTC"})
+    instance = an_instance(labels={"a": "b"}, airflow=airflow, database=service, broker=service)
+    return RenderInputs(instance, checksums(instance), AgentAccount("perigee-system", "perigee-agent"))
+
+
+def effects(inputs: RenderInputs) -> dict[str, tuple[bool, bool]]:
+    """Of each single change that can be rendered: whether the objects are others, and whether the key is."""
+    found, before, key = {}, outcome(inputs), digest(inputs)
+    for one in variants(RenderInputs, inputs):
+        try:
+            found[one.place] = (outcome(one.value) != before, digest(one.value) != key)
+        except Refused:
+            continue
+    return found
+
+
+@given(render_inputs())
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+def test_the_key_changes_exactly_with_the_objects(inputs: RenderInputs) -> None:
+    judged = effects(inputs)
+    assert len(judged) > len(dataclasses.fields(Instance))
+    assert {place: (objects, key) for place, (objects, key) in judged.items() if objects != key} == {}
+
+
+@given(render_inputs())
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+def test_nothing_of_a_deleted_instance_matters(inputs: RenderInputs) -> None:
+    deleted = dataclasses.replace(inputs, instance=dataclasses.replace(inputs.instance, state=State.DELETED))
+    awakened = {"instance.state.to running", "instance.state.to hibernated"}
+    assert {place for place, seen in effects(deleted).items() if any(seen)} == awakened
+
+
+def test_every_field_shows_or_is_known_to_have_no_effect() -> None:
+    inputs = full()
+    shows: dict[str, bool] = defaultdict(bool)
+    before = outcome(inputs)
+    for one in variants(RenderInputs, inputs):
+        try:
+            shows[one.fields] |= outcome(one.value) != before
+        except Refused:
+            shows[one.fields] |= False
+    silent = {path for path, shown in shows.items() if not shown}
+    declared = {path for path in shows if any(f"{path}.".startswith(f"{known}.") for known in WITHOUT_EFFECT)}
+    assert silent == declared
+    assert {path.split(".")[1] for path in shows if path.startswith("instance.")} == {
+        each.name for each in dataclasses.fields(Instance)
+    }
+
+
+def test_the_walk_reaches_every_leaf() -> None:
+    """A change that the walk forgot would be a change that nobody tried."""
+    reached = {one.fields for one in variants(RenderInputs, full())}
+    wanted: set[str] = {"key_checksums", "account.namespace", "account.name", "instance.airflow.config"}
+    wanted |= {f"instance.database.resources.{kind}" for kind in ("requests", "limits")}
+    wanted |= {f"instance.workers.{name}" for name in ("name", "replicas", "concurrency", "resources.limits")}
+    assert wanted <= reached
+
+
+def test_settings_that_change_nothing_are_not_in_the_key() -> None:
+    """A few that are easy to get wrong: written out defaults, and what only a pod needs that does not run."""
+    plain, asleep = an_instance(), an_instance(state=State.HIBERNATED)
+    equal: list[tuple[RenderInputs, RenderInputs]] = [
+        (inputs(plain), inputs(an_instance(airflow=an_airflow(config={"core": {"load_examples": "False"}})))),
+        (inputs(plain), inputs(an_instance(airflow=an_airflow(config={"core": {}})))),
+        (inputs(plain), inputs(plain, unknown="other")),
+        (inputs(asleep), inputs(asleep, admin_password="other")),
+    ]
+    for one, other in equal:
+        assert outcome(one) == outcome(other)
+        assert digest(one) == digest(other)
+    assert digest(inputs(plain)) != digest(inputs(plain, admin_password="other"))
