@@ -32,6 +32,13 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
+class Scaling(StrEnum):
+    """To whom the number of a workload's replicas belongs."""
+
+    DOCUMENT = "document"
+    EXTERNAL = "external"
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Requests and limits of one container, in Kubernetes' quantities, by resource name."""
@@ -42,10 +49,11 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One of Airflow's always-on processes."""
+    """One of Airflow's always-on processes. Where ``scaling`` is external, ``replicas`` is what it starts with."""
 
     replicas: int
     resources: Resources
+    scaling: Scaling = Scaling.DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class WorkerQueue:
     replicas: int
     concurrency: int
     resources: Resources
+    scaling: Scaling = Scaling.DOCUMENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent.model.instance import Instance
-from agent.model.objects import Manifest, Rendered, Stage
+from agent.model.objects import Manifest, ObjectRef, Rendered, Stage
 from agent.ports import KeyDemand
 from agent.rendering import access, broker, components, database, environment, migration, namespace, network, workers
 from agent.rendering.blueprint import AgentAccount, Blueprint
 from agent.rendering.names import KEYS_SECRET
 from agent.rendering.projection import RenderInputs, blueprint, demanded
 
-__all__ = ["KEYS_SECRET", "RENDERER_VERSION", "AgentAccount", "RenderInputs", "demanded_keys", "digest", "render"]
+__all__ = [
+    "KEYS_SECRET",
+    "RENDERER_VERSION",
+    "AgentAccount",
+    "RenderInputs",
+    "demanded_keys",
+    "digest",
+    "render",
+    "scaled",
+]
 
 RENDERER_VERSION: str = "1"
 """Grows whenever equal inputs give other manifests, so that what was applied is rendered again."""
@@ -43,6 +52,16 @@ def render(inputs: RenderInputs) -> tuple[Rendered, ...]:
     return tuple(Rendered(stage, manifest) for stage, manifests in _stages(drawn) for manifest in manifests)
 
 
+def scaled(inputs: RenderInputs) -> Mapping[ObjectRef, int]:
+    """The workloads whose replicas belong to somebody outside, and the number that each is born with.
+
+    While the instance hibernates the number is 0 and no longer only a start: it is to be enforced, and the manifests
+    say it too. Awake, they leave the number out. Raises Refused as ``render``.
+    """
+    drawn = blueprint(inputs)
+    return {} if drawn is None else dict((*components.handed_over(drawn), *workers.handed_over(drawn)))
+
+
 def _stages(drawn: Blueprint) -> Iterator[tuple[Stage, Iterable[Manifest]]]:
     yield Stage.NAMESPACE, (namespace.home(drawn), *access.opening(drawn), *namespace.bounds(drawn))
     yield Stage.ACCESS, (*access.render(drawn), *network.render(drawn))
@@ -53,7 +72,7 @@ def _stages(drawn: Blueprint) -> Iterator[tuple[Stage, Iterable[Manifest]]]:
 
 
 def digest(inputs: RenderInputs) -> str:
-    """The key by which rendering is skipped: the same as long as the objects would be, another one when they change.
+    """The key by which rendering is skipped: the same as long as ``render`` and ``scaled`` give the same.
 
     The hex SHA-256 over all that manifests are made of, whatever the order of mappings. Raises Refused as ``render``.
     """

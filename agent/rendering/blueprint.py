@@ -25,11 +25,14 @@ class AgentAccount:
 class Copies:
     """How many pods a workload has: what its manifest says, and what others make of that.
 
-    ``counted``: how many the computed quota has room for, also while the instance sleeps; 0 where the document brings a
-    quota of its own. ``budgeted``: whether there are so many that they must not all be disrupted at once.
+    ``declared`` None: the manifest leaves the number to somebody outside. ``start`` is then the number to be born with,
+    0 while the instance sleeps; None where the document decides. ``counted``: how many the computed quota has room for,
+    also while the instance sleeps; 0 where the document brings a quota of its own. ``budgeted``: whether there are so
+    many that they must not all be disrupted at once.
     """
 
-    declared: int
+    declared: int | None
+    start: int | None
     counted: int
     budgeted: bool
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.model.objects import Manifest
+from agent.model.objects import Manifest, ObjectRef
 from agent.rendering import processes, workloads
 from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import Role
@@ -29,3 +29,11 @@ def render(blueprint: Blueprint) -> Iterator[Manifest]:
             yield workloads.service(blueprint, role, facts.ports)
         if copies.budgeted:
             yield workloads.disruption_budget(blueprint, identity)
+
+
+def handed_over(blueprint: Blueprint) -> Iterator[tuple[ObjectRef, int]]:
+    """The workloads of components whose number belongs to somebody outside, with the number to start with."""
+    for role, workload in blueprint.components.items():
+        if workload.copies.start is not None:
+            kind = "StatefulSet" if processes.process(blueprint, role).addressed else "Deployment"
+            yield Identity.of(role).ref(blueprint, kind), workload.copies.start

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from agent.model.instance import Component, EmbeddedService, Instance, State, WorkerQueue
+from agent.model.instance import Component, EmbeddedService, Instance, Scaling, State, WorkerQueue
 from agent.rendering import broker, config, database, labels, quantities, versions
 from agent.rendering.blueprint import AgentAccount, Blueprint, Copies, Queue, Software, Workload
 from agent.rendering.credentials import Key
@@ -99,8 +99,11 @@ def _workload(instance: Instance, role: Role, declared: Component | WorkerQueue)
 
 
 def _copies(instance: Instance, declared: Component | WorkerQueue) -> Copies:
+    now = declared.replicas if _awake(instance) else 0
+    external = declared.scaling is Scaling.EXTERNAL
     return Copies(
-        declared=declared.replicas if _awake(instance) else 0,
+        declared=None if external and _awake(instance) else now,
+        start=now if external else None,
         counted=declared.replicas if instance.isolation.quota is None else 0,
         budgeted=declared.replicas > 1,
     )

@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.model.instance import EmbeddedService, Retain
-from agent.model.objects import Manifest
+from agent.model.objects import Manifest, ObjectRef
 from agent.rendering import labels, names
 from agent.rendering.blueprint import Blueprint
 from agent.rendering.names import Role
 
 REVISIONS_KEPT = 3
+WORKLOADS = "apps/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,34 @@ class Identity:
         """The metadata of the workload's objects."""
         return labels.metadata(blueprint, self.name, labels.standard(blueprint, self.role, queue=self.queue))
 
+    def ref(self, blueprint: Blueprint, kind: str) -> ObjectRef:
+        """What names the workload."""
+        return ObjectRef(WORKLOADS, kind, blueprint.namespace, self.name)
+
     def selector(self, blueprint: Blueprint) -> Manifest:
         """What selects its pods."""
         return {"matchLabels": labels.selector(blueprint, self.role, queue=self.queue)}
 
 
-def deployment(blueprint: Blueprint, identity: Identity, *, replicas: int, template: Manifest) -> Manifest:
+def deployment(blueprint: Blueprint, identity: Identity, *, replicas: int | None, template: Manifest) -> Manifest:
     """Pods without identity; a roll starts the new one first and never has fewer than before."""
     return {
-        "apiVersion": "apps/v1",
+        "apiVersion": WORKLOADS,
         "kind": "Deployment",
         "metadata": identity.metadata(blueprint),
         "spec": {
-            "replicas": replicas,
+            **_declared(replicas),
             "revisionHistoryLimit": REVISIONS_KEPT,
             "selector": identity.selector(blueprint),
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": template,
         },
     }
+
+
+def _declared(replicas: int | None) -> Manifest:
+    """The number, or nothing where it belongs to somebody outside: a field that is not sent is not ours."""
+    return {} if replicas is None else {"replicas": replicas}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +78,13 @@ def stateful_set(
     blueprint: Blueprint,
     identity: Identity,
     *,
-    replicas: int,
+    replicas: int | None,
     template: Manifest,
     volume: Volume | None = None,
 ) -> Manifest:
     """Pods with stable names, resolvable through the role's Service; all start at once, a roll goes one by one."""
     spec: Manifest = {
-        "replicas": replicas,
+        **_declared(replicas),
         "revisionHistoryLimit": REVISIONS_KEPT,
         "serviceName": names.of(identity.role),
         "podManagementPolicy": "Parallel",
@@ -85,7 +95,7 @@ def stateful_set(
     if volume is not None:
         spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Retain", "whenScaled": "Retain"}
         spec["volumeClaimTemplates"] = [_claim(blueprint, identity, volume)]
-    return {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": identity.metadata(blueprint), "spec": spec}
+    return {"apiVersion": WORKLOADS, "kind": "StatefulSet", "metadata": identity.metadata(blueprint), "spec": spec}
 
 
 def _claim(blueprint: Blueprint, identity: Identity, volume: Volume) -> Manifest:

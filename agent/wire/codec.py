@@ -168,7 +168,11 @@ def _resources(resources: ResourcesV1) -> Resources:
 
 
 def _component(component: ApiServerV1 | SchedulerV1 | DagProcessorV1 | TriggererV1) -> Component:
-    return Component(replicas=component.replicas, resources=_resources(component.resources))
+    return Component(
+        replicas=component.replicas,
+        resources=_resources(component.resources),
+        scaling=component.scaling,
+    )
 
 
 def _queue(queue: QueueV1) -> WorkerQueue:
@@ -177,6 +181,7 @@ def _queue(queue: QueueV1) -> WorkerQueue:
         replicas=queue.replicas,
         concurrency=queue.concurrency,
         resources=_resources(queue.resources),
+        scaling=queue.scaling,
     )
 
 

@@ -1,5 +1,9 @@
 """The parts of an instance that run: Airflow's processes, workers, the embedded database and broker; with defaults.
 
+``scaling`` says to whom the number of replicas belongs: to the document, or to somebody outside (an autoscaler, a
+person); then ``replicas`` is the number to start with. The embedded database and broker are one pod each and have
+neither.
+
 The default memory follows what Airflow 3.3 was measured to use, so that a minimal document runs on a laptop; CPU has
 requests but no limits, because throttled processes miss their heartbeats.
 """
@@ -11,6 +15,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from agent.model.instance import Scaling
 from agent.wire.frames import Frame
 from agent.wire.scalars import DnsSubdomain, ImageReference, Quantity, QueueName, ResourceName, amount
 
@@ -51,6 +56,7 @@ class ApiServerV1(Frame):
     """The API server with the UI (309 MiB measured with one worker process)."""
 
     replicas: AtLeastOne = 1
+    scaling: Scaling = Scaling.DOCUMENT
     resources: ResourcesV1 = _memory("512Mi", "1Gi", cpu="100m")
 
 
@@ -58,6 +64,7 @@ class SchedulerV1(Frame):
     """The scheduler (312 MiB measured with Celery)."""
 
     replicas: AtLeastOne = 1
+    scaling: Scaling = Scaling.DOCUMENT
     resources: ResourcesV1 = _memory("384Mi", "1Gi", cpu="100m")
 
 
@@ -65,6 +72,7 @@ class DagProcessorV1(Frame):
     """The DAG processor (208 MiB measured, and more while it parses)."""
 
     replicas: AtLeastOne = 1
+    scaling: Scaling = Scaling.DOCUMENT
     resources: ResourcesV1 = _memory("256Mi", "1Gi", cpu="100m")
 
 
@@ -72,6 +80,7 @@ class TriggererV1(Frame):
     """The triggerer (437 MiB measured); 0 replicas where no task is deferrable."""
 
     replicas: Replicas = 1
+    scaling: Scaling = Scaling.DOCUMENT
     resources: ResourcesV1 = _memory("512Mi", "1Gi", cpu="50m")
 
 
@@ -80,6 +89,7 @@ class QueueV1(Frame):
 
     name: QueueName
     replicas: Replicas = 1
+    scaling: Scaling = Scaling.DOCUMENT
     concurrency: Annotated[StrictInt, Field(ge=1, le=256)] = 2
     resources: ResourcesV1 = _memory("1Gi", "2Gi", cpu="200m")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from agent.model.errors import Refused
 from agent.model.instance import EmbeddedService, Instance, State
-from agent.rendering import AgentAccount, RenderInputs, digest, render
+from agent.rendering import AgentAccount, RenderInputs, digest, render, scaled
 from tests.support.instances import RESOURCES, an_airflow, an_instance, checksums, inputs, instances, labels
 from tests.support.variants import variants
 
@@ -39,7 +39,8 @@ def render_inputs(draw: st.DrawFn) -> RenderInputs:
 
 def outcome(inputs: RenderInputs) -> str:
     """Everything that follows from the inputs, byte by byte."""
-    return json.dumps([(each.stage, each.manifest) for each in render(inputs)])
+    numbers = [(str(ref), number) for ref, number in scaled(inputs).items()]
+    return json.dumps([[(each.stage, each.manifest) for each in render(inputs)], numbers])
 
 
 def full() -> RenderInputs:
@@ -99,7 +100,7 @@ def test_the_walk_reaches_every_leaf() -> None:
     reached = {one.fields for one in variants(RenderInputs, full())}
     wanted: set[str] = {"key_checksums", "account.namespace", "account.name", "instance.airflow.config"}
     wanted |= {f"instance.database.resources.{kind}" for kind in ("requests", "limits")}
-    wanted |= {f"instance.workers.{name}" for name in ("name", "replicas", "concurrency", "resources.limits")}
+    wanted |= {f"instance.workers.{name}" for name in ("name", "replicas", "scaling", "resources.limits")}
     assert wanted <= reached
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 
 from agent.model.instance import Instance, State
-from agent.model.objects import Manifest
-from agent.rendering import digest, render
+from agent.model.objects import Manifest, ObjectRef
+from agent.rendering import digest, render, scaled
 from agent.rendering.quantities import amount
 from tests.support.instances import containers, inputs, instances, manifests, of_kind, pod_templates
 from tests.support.pod_security import violations
@@ -102,11 +102,25 @@ def test_the_computed_quota_holds_all_pods(instance: Instance) -> None:
         )
         return
     (hard,) = (quota["spec"]["hard"] for quota in quotas)
-    needed = Fraction(0)
+    needed, start = Fraction(0), scaled(inputs(instance))
     for workload in of_kind(objects, "Deployment", "StatefulSet"):
         (container,) = workload["spec"]["template"]["spec"]["containers"]
-        needed += workload["spec"]["replicas"] * amount(container["resources"]["requests"]["memory"])
+        replicas = workload["spec"].get("replicas", start.get(ObjectRef.of(workload)))
+        needed += replicas * amount(container["resources"]["requests"]["memory"])
     assert amount(hard["requests.memory"]) >= needed
+
+
+@given(instances)
+@every_instance
+def test_every_number_of_replicas_has_one_owner(instance: Instance) -> None:
+    start, objects = scaled(inputs(instance)), manifests(instance)
+    workloads = {ObjectRef.of(each): each["spec"] for each in of_kind(objects, "Deployment", "StatefulSet")}
+    assert start.keys() <= workloads.keys()
+    if instance.state is State.HIBERNATED:
+        assert {spec["replicas"] for spec in workloads.values()} == {0}
+        assert set(start.values()) <= {0}
+    else:
+        assert {ref for ref, spec in workloads.items() if "replicas" not in spec} == set(start)
 
 
 @given(instances)

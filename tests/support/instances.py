@@ -16,6 +16,7 @@ from agent.model.instance import (
     Isolation,
     Resources,
     Retain,
+    Scaling,
     State,
     WorkerQueue,
 )
@@ -104,7 +105,8 @@ resources = st.builds(
     st.fixed_dictionaries({}, optional={"cpu": cpus, "memory": memories, "ephemeral-storage": memories}),
     st.fixed_dictionaries({}, optional={"cpu": cpus, "memory": memories}),
 )
-components = st.builds(Component, st.integers(0, 5), resources)
+scalings = st.sampled_from(Scaling)
+components = st.builds(Component, st.integers(0, 5), resources, scalings)
 services = st.builds(EmbeddedService, labels, st.integers(1, 2**31 - 1), memories, st.none() | labels, resources)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True).map("x_{}".format)
 airflows = st.builds(
@@ -139,7 +141,7 @@ instances = st.builds(
     dag_processor=components,
     triggerer=components,
     workers=st.lists(
-        st.builds(WorkerQueue, labels | texts.filter(bool), st.integers(0, 5), st.integers(1, 64), resources),
+        st.builds(WorkerQueue, labels | texts.filter(bool), st.integers(0, 5), st.integers(1, 64), resources, scalings),
         max_size=4,
         unique_by=lambda queue: queue.name,
     ).map(tuple),

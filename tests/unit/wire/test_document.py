@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.model.errors import Refused
-from agent.model.instance import Environment, Resources, Retain, State, WorkerQueue
+from agent.model.instance import Environment, Resources, Retain, Scaling, State, WorkerQueue
 from agent.rendering.config import FIXED
 from agent.wire.airflow import reserved
 from agent.wire.codec import instance_of
@@ -89,10 +89,12 @@ def test_every_knob_arrives_at_its_place() -> None:
             "env": {"TZ": "Europe/Vienna", "RATE": 0.5},
         },
         components={
-            "apiServer": {"replicas": 2},
+            "apiServer": {"replicas": 2, "scaling": "external"},
             "scheduler": {"resources": {"requests": {"cpu": "1"}}},
             "triggerer": {"replicas": 0},
-            "workers": {"queues": [{"name": "heavy", "replicas": 3, "concurrency": 8, "resources": {}}]},
+            "workers": {
+                "queues": [{"name": "heavy", "replicas": 3, "concurrency": 8, "resources": {}, "scaling": "external"}]
+            },
         },
         dags={"path": "/dags"},
         database={"embedded": {"image": "postgres:17", "uid": 70, "storage": "20Gi", "storageClass": "fast"}},
@@ -112,7 +114,8 @@ def test_every_knob_arrives_at_its_place() -> None:
     assert instance.airflow.env == {"TZ": "Europe/Vienna", "RATE": "0.5"}
     assert (instance.api_server.replicas, instance.triggerer.replicas) == (2, 0)
     assert instance.scheduler.resources == Resources({"cpu": "1"}, {})
-    assert instance.workers == (WorkerQueue("heavy", 3, 8, Resources()),)
+    assert instance.workers == (WorkerQueue("heavy", 3, 8, Resources(), Scaling.EXTERNAL),)
+    assert (instance.api_server.scaling, instance.triggerer.scaling) == (Scaling.EXTERNAL, Scaling.DOCUMENT)
     assert instance.dags_path == "/dags"
     assert (instance.database.uid, instance.database.storage_class) == (70, "fast")
     assert (instance.database.storage, instance.broker.storage) == ("20Gi", "512Mi")
@@ -262,6 +265,9 @@ def test_a_value_never_shows_in_a_refusal() -> None:
         (airflow(env={"A": "a\x00b"}), "spec.airflow.env.A", "NUL"),
         (scheduler(replicas=0), "spec.components.scheduler.replicas", "greater than or equal to 1"),
         (scheduler(replicas=51), "spec.components.scheduler.replicas", "less than or equal to 50"),
+        (scheduler(scaling="hpa"), "spec.components.scheduler.scaling", "must be 'document' or 'external'"),
+        (scheduler(scaling=None), "spec.components.scheduler.scaling", "must be 'document' or 'external'"),
+        (scheduler(scaling="external", replicas=0), "spec.components.scheduler.replicas", "greater than or equal to 1"),
         (scheduler(replicas="2"), "spec.components.scheduler.replicas", "must be an integer"),
         (
             scheduler(resources={"requests": {"cpu": "a lot"}}),
