@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 
 class State(StrEnum):
@@ -30,6 +31,33 @@ class Environment(StrEnum):
     DEV = "dev"
     TEST = "test"
     PROD = "prod"
+
+
+ADOPTABLE: Final = frozenset(
+    {
+        "ConfigMap",
+        "Deployment",
+        "Job",
+        "LimitRange",
+        "Namespace",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "ResourceQuota",
+        "RoleBinding",
+        "Service",
+        "ServiceAccount",
+        "StatefulSet",
+    }
+)
+"""The kinds that an instance consists of, hence those of which an object can be there before it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Adoptee:
+    """An object in the instance's namespace, or the namespace, that exists already and may be taken over."""
+
+    kind: str
+    name: str
 
 
 class Scaling(StrEnum):
@@ -121,3 +149,4 @@ class Instance:
     dags_path: str
     database: EmbeddedService
     broker: EmbeddedService
+    adopt: frozenset[Adoptee] = frozenset()

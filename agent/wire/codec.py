@@ -14,6 +14,7 @@ from agent.model.conditions import Condition
 from agent.model.desired import Document, Entry
 from agent.model.errors import Refused
 from agent.model.instance import (
+    Adoptee,
     Airflow,
     Component,
     EmbeddedService,
@@ -147,6 +148,7 @@ def _instance(document: AirflowInstanceV1) -> Instance:
         dags_path=spec.dags.path,
         database=_embedded(spec.database.embedded),
         broker=_embedded(spec.broker.embedded),
+        adopt=frozenset(_adoptee(adoptee) for adoptee in spec.adopt),
     )
 
 
@@ -161,6 +163,11 @@ def _airflow(airflow: AirflowV1 | None) -> Airflow:
         config=airflow.config,
         env=airflow.env,
     )
+
+
+def _adoptee(text: str) -> Adoptee:
+    kind, _, name = text.partition("/")
+    return Adoptee(kind, name)
 
 
 def _resources(resources: ResourcesV1) -> Resources:

@@ -25,6 +25,7 @@ from agent.wire.frames import Frame, receive
 from agent.wire.refusals import Reason, broken, shown
 from agent.wire.scalars import (
     AbsolutePath,
+    AdopteeName,
     DnsLabel,
     Flag,
     InstanceId,
@@ -83,6 +84,7 @@ class SpecV1(Frame):
     """What the instance shall be. A tombstone (``state: deleted``) needs ``state`` only; the rest then says nothing.
 
     ``retain``: what outlives a tombstone; only an explicit empty list removes data. ``paused``: observe, write nothing.
+    ``adopt``: what exists already under a name that the instance needs, and may be taken over.
     """
 
     model_config = ConfigDict(
@@ -104,6 +106,7 @@ class SpecV1(Frame):
     dags: DagsV1 = DagsV1()
     database: DatabaseV1 = DatabaseV1(embedded=EmbeddedPostgresV1())
     broker: BrokerV1 = BrokerV1(embedded=EmbeddedRedisV1())
+    adopt: tuple[AdopteeName, ...] = Field(default=(), max_length=100)
 
 
 class AirflowInstanceV1(Frame):
@@ -130,7 +133,16 @@ def receive_document(data: dict[str, Any]) -> tuple[AirflowInstanceV1, tuple[str
             raise Refused("is missing", path=f"spec.{name}", reason=Reason.MALFORMED)
     if spec.airflow is not None:
         refuse_reserved(spec.airflow)
+    _refuse_strange_namespaces(spec)
     return document, unknown
+
+
+def _refuse_strange_namespaces(spec: SpecV1) -> None:
+    for index, adoptee in enumerate(spec.adopt):
+        kind, _, name = adoptee.partition("/")
+        if kind == "Namespace" and name != spec.namespace:
+            message = f"{shown(name)} is not the namespace of this instance ({spec.namespace})"
+            raise Refused(message, path=f"spec.adopt[{index}]", reason=Reason.MALFORMED, hint="leave it out")
 
 
 def _expect_kind(data: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from agent.model.instance import ADOPTABLE
 from agent.wire.refusals import shown
 
 
@@ -113,6 +114,14 @@ ConfigName = Annotated[
 ]
 AbsolutePath = Annotated[
     str, Shape(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._-]+)+", "an absolute path without . and .. in it", 400)
+]
+AdopteeName = Annotated[
+    str,
+    Shape(
+        rf"(?:{'|'.join(sorted(ADOPTABLE))})/{_LABEL}(?:\.{_LABEL})*",
+        f"Kind/name with a kind that an instance consists of ({', '.join(sorted(ADOPTABLE))})",
+        320,
+    ),
 ]
 Word = Annotated[str, Shape(r"[A-Za-z0-9][A-Za-z0-9._+-]*", "one word", 100)]
 Token = Annotated[str, Shape(r"[\x21-\x7e]{16,512}", "16 or more printable characters, no spaces", 512, secret=True)]

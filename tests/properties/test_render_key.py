@@ -20,6 +20,7 @@ from tests.support.instances import RESOURCES, an_airflow, an_instance, checksum
 from tests.support.variants import variants
 
 WITHOUT_EFFECT = {
+    "instance.adopt": "decides which strange objects may be taken over",
     "instance.paused": "decides whether anything is written, not what",
     "instance.retain": "decides what a tombstone leaves",
 }

@@ -8,6 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from agent.model.instance import (
+    ADOPTABLE,
+    Adoptee,
     Airflow,
     Component,
     EmbeddedService,
@@ -148,5 +150,6 @@ instances = st.builds(
     dags_path=st.from_regex(r"(/[a-z0-9._-]{1,10}){1,4}", fullmatch=True),
     database=services,
     broker=services,
+    adopt=st.frozensets(st.builds(Adoptee, st.sampled_from(sorted(ADOPTABLE)), labels), max_size=3),
 )
 """Any instance that a document may describe, and queue names beyond that."""

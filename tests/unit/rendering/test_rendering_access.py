@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from agent.model.instance import ADOPTABLE
 from agent.model.objects import Rendered, Stage
 from agent.rendering import AgentAccount, render
 from tests.support.instances import ID, an_instance, inputs, manifests, of_kind
@@ -38,6 +39,10 @@ def test_nothing_else_changes_and_without_an_account_nothing_is_bound() -> None:
     without = manifests(an_instance())
     assert [each.manifest for each in opened() if each.ref.kind != "RoleBinding"] == without
     assert not of_kind(without, "RoleBinding", "Role")
+
+
+def test_the_kinds_that_may_be_adopted_are_those_that_an_instance_consists_of() -> None:
+    assert {each.ref.kind for each in opened()} == ADOPTABLE
 
 
 def test_no_pod_has_an_account_with_a_token() -> None:

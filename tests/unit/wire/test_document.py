@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agent.model.errors import Refused
-from agent.model.instance import Environment, Resources, Retain, Scaling, State, WorkerQueue
+from agent.model.instance import Adoptee, Environment, Resources, Retain, Scaling, State, WorkerQueue
 from agent.rendering.config import FIXED
 from agent.wire.airflow import reserved
 from agent.wire.codec import instance_of
@@ -57,6 +57,7 @@ def test_a_short_document_is_a_whole_instance() -> None:
     assert instance.database.image.startswith("postgres:")
     assert instance.broker.image.startswith("redis:")
     assert instance.database.storage_class is None
+    assert instance.adopt == frozenset()
 
 
 def test_every_part_of_the_default_has_requests_and_a_memory_limit() -> None:
@@ -99,6 +100,7 @@ def test_every_knob_arrives_at_its_place() -> None:
         dags={"path": "/dags"},
         database={"embedded": {"image": "postgres:17", "uid": 70, "storage": "20Gi", "storageClass": "fast"}},
         broker={"embedded": {"storage": "512Mi"}},
+        adopt=["Namespace/sales", "ConfigMap/airflow-config", "Service/airflow.api", "Service/airflow.api"],
     )
     data["metadata"]["labels"] = {"example.org/cost-centre": "42", "tier": ""}
     instance, unknown = instance_of(data)
@@ -119,6 +121,11 @@ def test_every_knob_arrives_at_its_place() -> None:
     assert instance.dags_path == "/dags"
     assert (instance.database.uid, instance.database.storage_class) == (70, "fast")
     assert (instance.database.storage, instance.broker.storage) == ("20Gi", "512Mi")
+    assert sorted(instance.adopt) == [
+        Adoptee("ConfigMap", "airflow-config"),
+        Adoptee("Namespace", "sales"),
+        Adoptee("Service", "airflow.api"),
+    ]
 
 
 def test_fields_of_a_newer_version_are_ignored_and_named() -> None:
@@ -253,6 +260,20 @@ def test_a_value_never_shows_in_a_refusal() -> None:
         (some_document_data(environment="staging"), "spec.environment", "'dev', 'test' or 'prod'"),
         (some_document_data(isolation={"quota": {"cpu": "4 cores"}}), "spec.isolation.quota.cpu", "quantity"),
         (some_document_data(isolation={"networkPolicies": 1}), "spec.isolation.networkPolicies", "true or false"),
+        (some_document_data(adopt=["Pod/airflow"]), "spec.adopt[0]", '"Pod/airflow" must be Kind/name with a kind'),
+        (some_document_data(adopt=["Secret/airflow-keys"]), "spec.adopt[0]", "a kind that an instance consists of"),
+        (some_document_data(adopt=["Job/x", "service/airflow"]), "spec.adopt[1]", "Kind/name"),
+        (some_document_data(adopt=["Service/"]), "spec.adopt[0]", "Kind/name"),
+        (some_document_data(adopt=["Service/a/b"]), "spec.adopt[0]", "Kind/name"),
+        (some_document_data(adopt=["airflow"]), "spec.adopt[0]", "Kind/name"),
+        (some_document_data(adopt=[{"kind": "Job", "name": "x"}]), "spec.adopt[0]", "must be a text"),
+        (some_document_data(adopt="Job/x"), "spec.adopt", "must be an array"),
+        (some_document_data(adopt=["Job/x"] * 101), "spec.adopt", "at most 100"),
+        (
+            some_document_data(adopt=["Namespace/other"]),
+            "spec.adopt[0]",
+            '"other" is not the namespace of this instance',
+        ),
         (some_document_data(isolation=None), "spec.isolation", "must be an object"),
         (airflow(image="apache/airflow:3.3.2 --privileged"), "spec.airflow.image", "image reference"),
         (airflow(pullPolicy="never"), "spec.airflow.pullPolicy", "'Always', 'IfNotPresent' or 'Never'"),
