@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 
 class State(StrEnum):
@@ -127,6 +129,19 @@ class Isolation:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A maintenance window: opens by a schedule of cron in its zone, and stays open for the duration.
+
+    It holds the zone's rules and not its name: they come from files, which are read where documents are, so that asking
+    for the time of a place cannot fail later.
+    """
+
+    schedule: str
+    duration: timedelta
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Instance:
     """One Airflow as the control plane wants it. ``id`` is a UUID that is never used again."""
 
@@ -150,3 +165,4 @@ class Instance:
     database: EmbeddedService
     broker: EmbeddedService
     adopt: frozenset[Adoptee] = frozenset()
+    maintenance: tuple[Window, ...] = ()

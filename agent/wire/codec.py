@@ -21,6 +21,7 @@ from agent.model.instance import (
     Instance,
     Isolation,
     Resources,
+    Window,
     WorkerQueue,
 )
 from agent.model.status import AgentStatus, InstanceStatus
@@ -38,6 +39,7 @@ from agent.wire.components import (
 from agent.wire.document import AirflowInstanceV1, receive_document
 from agent.wire.frames import expect_schema, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INSTANCES, MAX_REPORT_BYTES
+from agent.wire.maintenance import WindowV1, length, zone
 from agent.wire.refusals import Reason
 from agent.wire.reports import (
     LONGEST_TEXT,
@@ -149,6 +151,7 @@ def _instance(document: AirflowInstanceV1) -> Instance:
         database=_embedded(spec.database.embedded),
         broker=_embedded(spec.broker.embedded),
         adopt=frozenset(_adoptee(adoptee) for adoptee in spec.adopt),
+        maintenance=tuple(_window(window) for window in spec.maintenance.windows),
     )
 
 
@@ -168,6 +171,10 @@ def _airflow(airflow: AirflowV1 | None) -> Airflow:
 def _adoptee(text: str) -> Adoptee:
     kind, _, name = text.partition("/")
     return Adoptee(kind, name)
+
+
+def _window(window: WindowV1) -> Window:
+    return Window(window.schedule, length(window.duration), zone(window.time_zone))
 
 
 def _resources(resources: ResourcesV1) -> Resources:

@@ -22,6 +22,7 @@ from agent.wire.components import (
     EmbeddedRedisV1,
 )
 from agent.wire.frames import Frame, receive
+from agent.wire.maintenance import MaintenanceV1
 from agent.wire.refusals import Reason, broken, shown
 from agent.wire.scalars import (
     AbsolutePath,
@@ -107,6 +108,7 @@ class SpecV1(Frame):
     database: DatabaseV1 = DatabaseV1(embedded=EmbeddedPostgresV1())
     broker: BrokerV1 = BrokerV1(embedded=EmbeddedRedisV1())
     adopt: tuple[AdopteeName, ...] = Field(default=(), max_length=100)
+    maintenance: MaintenanceV1 = MaintenanceV1()
 
 
 class AirflowInstanceV1(Frame):

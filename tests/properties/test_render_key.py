@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from agent.model.errors import Refused
 from agent.model.instance import EmbeddedService, Instance, State
 from agent.rendering import AgentAccount, RenderInputs, digest, render, scaled
-from tests.support.instances import RESOURCES, an_airflow, an_instance, checksums, inputs, instances, labels
+from tests.support.instances import RESOURCES, WINDOW, an_airflow, an_instance, checksums, inputs, instances, labels
 from tests.support.variants import variants
 
 WITHOUT_EFFECT = {
     "instance.adopt": "decides which strange objects may be taken over",
+    "instance.maintenance": "decides when something is written",
     "instance.paused": "decides whether anything is written, not what",
     "instance.retain": "decides what a tombstone leaves",
 }
@@ -48,7 +49,7 @@ def full() -> RenderInputs:
     """Inputs in which every field has something in it that could show."""
     service = EmbeddedService("localhost/service:1", 999, "1Gi", "fast", RESOURCES)
     airflow = an_airflow(pull_secrets=("one",), config={"core": {"parallelism": "1"}}, env={"TZ": "UTC"})
-    instance = an_instance(labels={"a": "b"}, airflow=airflow, database=service, broker=service)
+    instance = an_instance(labels={"a": "b"}, airflow=airflow, database=service, broker=service, maintenance=(WINDOW,))
     return RenderInputs(instance, checksums(instance), AgentAccount("perigee-system", "perigee-agent"))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from agent.model.instance import (
     Retain,
     Scaling,
     State,
+    Window,
     WorkerQueue,
 )
 from agent.model.objects import Manifest
@@ -30,6 +33,7 @@ RESOURCES = Resources({"cpu": "100m", "memory": "512Mi"}, {"memory": "1Gi"})
 SERVICE = EmbeddedService("localhost/service:1", 999, "1Gi", None, RESOURCES)
 AIRFLOW = Airflow("3.3.2", "localhost/airflow:3.3.2", "IfNotPresent", (), {}, {})
 WORKERS = (WorkerQueue("default", 2, 4, RESOURCES), WorkerQueue("heavy", 1, 1, RESOURCES))
+WINDOW = Window("0 2 * * 6", timedelta(hours=4), ZoneInfo("Europe/Berlin"))
 
 
 def an_airflow(**changes: Any) -> Airflow:
@@ -121,6 +125,12 @@ airflows = st.builds(
     env=st.dictionaries(names, texts, max_size=4),
 )
 label_keys = st.from_regex(r"([a-z]{1,10}\.(com|dev)/)?[a-z0-9]([-a-z0-9._]{0,20}[a-z0-9])?", fullmatch=True)
+windows = st.builds(
+    Window,
+    schedule=st.sampled_from(["0 2 * * 6", "*/30 1-4 * * *"]),
+    duration=st.timedeltas(timedelta(minutes=1), timedelta(days=7)),
+    zone=st.sampled_from(["UTC", "Europe/Berlin"]).map(ZoneInfo),
+)
 instances = st.builds(
     Instance,
     id=st.uuids().map(str),
@@ -150,6 +160,7 @@ instances = st.builds(
     dags_path=st.from_regex(r"(/[a-z0-9._-]{1,10}){1,4}", fullmatch=True),
     database=services,
     broker=services,
+    maintenance=st.lists(windows, max_size=2).map(tuple),
     adopt=st.frozensets(st.builds(Adoptee, st.sampled_from(sorted(ADOPTABLE)), labels), max_size=3),
 )
 """Any instance that a document may describe, and queue names beyond that."""

@@ -7,8 +7,10 @@ import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from enum import Enum
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 QUANTITY = re.compile(r"\d+[A-Za-z]+")
 KEYS = ("added", "perigee.dev/added", "cpu", "memory")
@@ -102,6 +104,10 @@ def _others(hint: Any, leaf: Any) -> list[Any]:
         return [leaf + 1]
     if hint is str:
         return [f"1{leaf}" if QUANTITY.fullmatch(leaf) else f"{leaf}0"]
+    if hint is timedelta:
+        return [(leaf or timedelta()) + timedelta(hours=1)]
+    if hint is ZoneInfo:
+        return [ZoneInfo("Asia/Tokyo")]
     raise NotImplementedError(f"no other value of {hint}: say here what one looks like")
 
 

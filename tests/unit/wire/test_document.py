@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent.model.errors import Refused
-from agent.model.instance import Adoptee, Environment, Resources, Retain, Scaling, State, WorkerQueue
+from agent.model.instance import Adoptee, Environment, Resources, Retain, Scaling, State, Window, WorkerQueue
 from agent.rendering.config import FIXED
 from agent.wire.airflow import reserved
 from agent.wire.codec import instance_of
@@ -39,6 +41,14 @@ def queues(*names: str, **fields: Any) -> dict[str, Any]:
     return some_document_data(components={"workers": {"queues": listed}})
 
 
+WINDOW = "spec.maintenance.windows[0]"
+
+
+def window(**fields: Any) -> dict[str, Any]:
+    whole = {"schedule": "0 2 * * 6", "duration": "4h", **fields}
+    return some_document_data(maintenance={"windows": [whole]})
+
+
 def database(**fields: Any) -> dict[str, Any]:
     return some_document_data(database={"embedded": fields})
 
@@ -58,6 +68,7 @@ def test_a_short_document_is_a_whole_instance() -> None:
     assert instance.broker.image.startswith("redis:")
     assert instance.database.storage_class is None
     assert instance.adopt == frozenset()
+    assert instance.maintenance == ()
 
 
 def test_every_part_of_the_default_has_requests_and_a_memory_limit() -> None:
@@ -100,6 +111,12 @@ def test_every_knob_arrives_at_its_place() -> None:
         dags={"path": "/dags"},
         database={"embedded": {"image": "postgres:17", "uid": 70, "storage": "20Gi", "storageClass": "fast"}},
         broker={"embedded": {"storage": "512Mi"}},
+        maintenance={
+            "windows": [
+                {"schedule": "0 2 * * 6", "duration": "4h", "timeZone": "Europe/Berlin"},
+                {"schedule": "*/30 1-3 1 JAN,JUL *", "duration": "90m"},
+            ],
+        },
         adopt=["Namespace/sales", "ConfigMap/airflow-config", "Service/airflow.api", "Service/airflow.api"],
     )
     data["metadata"]["labels"] = {"example.org/cost-centre": "42", "tier": ""}
@@ -121,6 +138,10 @@ def test_every_knob_arrives_at_its_place() -> None:
     assert instance.dags_path == "/dags"
     assert (instance.database.uid, instance.database.storage_class) == (70, "fast")
     assert (instance.database.storage, instance.broker.storage) == ("20Gi", "512Mi")
+    assert instance.maintenance == (
+        Window("0 2 * * 6", timedelta(hours=4), ZoneInfo("Europe/Berlin")),
+        Window("*/30 1-3 1 JAN,JUL *", timedelta(minutes=90), ZoneInfo("UTC")),
+    )
     assert sorted(instance.adopt) == [
         Adoptee("ConfigMap", "airflow-config"),
         Adoptee("Namespace", "sales"),
@@ -260,6 +281,30 @@ def test_a_value_never_shows_in_a_refusal() -> None:
         (some_document_data(environment="staging"), "spec.environment", "'dev', 'test' or 'prod'"),
         (some_document_data(isolation={"quota": {"cpu": "4 cores"}}), "spec.isolation.quota.cpu", "quantity"),
         (some_document_data(isolation={"networkPolicies": 1}), "spec.isolation.networkPolicies", "true or false"),
+        (window(schedule="0 2 * *"), f"{WINDOW}.schedule", "five fields"),
+        (window(schedule="0 0 2 * * *"), f"{WINDOW}.schedule", "five fields"),
+        (window(schedule="@daily"), f"{WINDOW}.schedule", "five fields"),
+        (window(schedule="61 2 * * *"), f"{WINDOW}.schedule", "is not a schedule of cron: Bad minute"),
+        (window(schedule="* * * * XYZ"), f"{WINDOW}.schedule", "is not a schedule of cron: Bad day-of-week"),
+        (window(schedule="0 2 30 2 *"), f"{WINDOW}.schedule", "is not a schedule of cron: Bad day-of-month"),
+        (window(schedule="0 2 * 4 MON#6"), f"{WINDOW}.schedule", "is not a schedule of cron"),
+        (window(schedule=None), f"{WINDOW}.schedule", "must be a text"),
+        (window(duration="0m"), f"{WINDOW}.duration", '"0m" must be between 1m and 168h'),
+        (window(duration="169h"), f"{WINDOW}.duration", "between 1m and 168h"),
+        (window(duration="1d"), f"{WINDOW}.duration", "minutes or hours"),
+        (window(duration="-1h"), f"{WINDOW}.duration", "minutes or hours"),
+        (window(duration=90), f"{WINDOW}.duration", "must be a text"),
+        (window(timeZone="Mars/Olympus"), f"{WINDOW}.timeZone", '"Mars/Olympus" is not a time zone'),
+        (window(timeZone="Europe"), f"{WINDOW}.timeZone", "is not a time zone"),
+        (window(timeZone="localtime"), f"{WINDOW}.timeZone", "is not a time zone"),
+        (window(timeZone="../../etc/passwd"), f"{WINDOW}.timeZone", "the name of a time zone"),
+        (window(timeZone=""), f"{WINDOW}.timeZone", "the name of a time zone"),
+        (some_document_data(maintenance={"windows": [{"schedule": "0 2 * * 6"}]}), f"{WINDOW}.duration", "is missing"),
+        (
+            some_document_data(maintenance={"windows": [{"schedule": "0 2 * * 6", "duration": "4h"}] * 11}),
+            "spec.maintenance.windows",
+            "at most 10",
+        ),
         (some_document_data(adopt=["Pod/airflow"]), "spec.adopt[0]", '"Pod/airflow" must be Kind/name with a kind'),
         (some_document_data(adopt=["Secret/airflow-keys"]), "spec.adopt[0]", "a kind that an instance consists of"),
         (some_document_data(adopt=["Job/x", "service/airflow"]), "spec.adopt[1]", "Kind/name"),

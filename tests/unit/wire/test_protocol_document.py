@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.model.instance import Adoptee, Scaling
 from agent.wire import limits
-from agent.wire.codec import parse_document
+from agent.wire.codec import parse_document, read_document
 from agent.wire.enrolment import ENROL_SCHEMA, ENROLLED_SCHEMA, SEALING_KEY_TYPE
 from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, SigningKey, pae, sign
 from agent.wire.index import INDEX_SCHEMA, IndexVerifier
@@ -68,6 +69,14 @@ def test_the_page_shows_the_keys_and_the_bytes_that_are_signed() -> None:
 @pytest.mark.parametrize("name", ["trust-payload", "document", "index-payload", "trust-envelope", "index-envelope"])
 def test_the_examples_are_canonical(name: str) -> None:
     assert canonical(parse(example(name), limit=10_000, what=name)) == example(name)
+
+
+def test_the_example_with_neighbours_is_read_as_it_is_told() -> None:
+    instance, unknown = read_document(example("document-with-neighbours"))
+    assert unknown == ()
+    assert [queue.scaling for queue in instance.workers] == [Scaling.EXTERNAL]
+    assert instance.adopt == {Adoptee("ConfigMap", "airflow-config")}
+    assert [window.zone.key for window in instance.maintenance] == ["Europe/Berlin"]
 
 
 def test_the_page_names_every_reason_of_refusal_and_no_other() -> None:
