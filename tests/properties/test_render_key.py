@@ -65,7 +65,7 @@ def effects(inputs: RenderInputs) -> dict[str, tuple[bool, bool]]:
 
 
 @given(render_inputs())
-@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 def test_the_key_changes_exactly_with_the_objects(inputs: RenderInputs) -> None:
     judged = effects(inputs)
     assert len(judged) > len(dataclasses.fields(Instance))
