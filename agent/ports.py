@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -75,13 +75,17 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptState:
-    """What the cluster keeps of the accepted state; ``entries`` are by instance id, ``documents`` by digest."""
+    """What the cluster keeps of the accepted state, but for the documents; none of it is verified when it was loaded.
+
+    ``index`` is the signed envelope, ``entries`` are those in force by instance id. ``floors``: the revision that was
+    in force last, of instances that have no document any more.
+    """
 
     index: bytes
-    documents: Mapping[str, bytes]
     entries: Mapping[str, Entry]
     standing: Standing
     resource_version: str
+    floors: Mapping[str, int] = field(default_factory=dict)
 
 
 class StateStore(Protocol):
@@ -91,12 +95,27 @@ class StateStore(Protocol):
         """What was accepted last; None before the first acceptance."""
         ...
 
-    async def swap(self, state: KeptState) -> KeptState:
-        """Replace the head, provided that it is still at ``state.resource_version``; raises Conflict if not."""
+    def documents(self) -> AsyncIterator[Mapping[str, bytes]]:
+        """Every document that is kept, by digest, some at a time; to be read to the end after each ``load``."""
+        ...
+
+    def holds(self, digest: str) -> bool:
+        """Whether that document is kept, as far as is known from ``documents`` and ``hold``."""
+        ...
+
+    async def hold(self, documents: Mapping[str, bytes]) -> None:
+        """Keep these documents, by digest; they are in force only once ``swap`` says so."""
+        ...
+
+    async def swap(self, state: KeptState, *, index: Index) -> KeptState:
+        """Replace the head, provided that it is still at ``state.resource_version``; raises Conflict if not.
+
+        ``index`` is the verified one that the state follows.
+        """
         ...
 
     async def sweep(self) -> None:
-        """Delete what the head no longer refers to; ``load`` or ``swap`` came before."""
+        """Delete the documents that the last ``load`` or ``swap`` does not refer to."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 
 from agent.cluster.client import KubeClient, Request
@@ -40,24 +40,27 @@ class SecretShelf:
             return None
 
     async def listed(self, role: str) -> tuple[Stored, ...]:
-        """All Secrets that were created under this role, page by page."""
-        found: list[Stored] = []
+        """All Secrets that were created under this role."""
+        return tuple([one async for page in self.pages(role) for one in page])
+
+    async def pages(self, role: str) -> AsyncGenerator[tuple[Stored, ...], None]:
+        """The same, page by page: there may be more than memory should hold at once."""
         token = ""
         while True:
             params = {"labelSelector": f"perigee.dev/role={role}", "limit": "100"} | (
                 {"continue": token} if token else {}
             )
             page = await self._client.send(Request("list", "GET", self._path(), params))
-            found.extend(_stored(item) for item in page["items"])
             token = page["metadata"].get("continue", "")
+            yield tuple(_stored(item) for item in page["items"])
             if not token:
-                return tuple(found)
+                return
 
     async def create(self, name: str, content: Mapping[str, bytes], *, role: str, immutable: bool = False) -> Stored:
         """Create the Secret; raises Conflict if it exists, Misconfigured if the namespace does not."""
         manifest = self._manifest(name, content, role) | ({"immutable": True} if immutable else {})
         try:
-            return _stored(await self._client.send(Request("create", "POST", self._path(), body=manifest)))
+            return _as_sent(content, await self._client.send(Request("create", "POST", self._path(), body=manifest)))
         except Missing as error:
             raise Misconfigured(
                 f"the agent's namespace {self.namespace} does not exist",
@@ -69,9 +72,10 @@ class SecretShelf:
         manifest = self._manifest(stored.name, content, role)
         manifest["metadata"]["resourceVersion"] = stored.resource_version
         try:
-            return _stored(await self._client.send(Request("update", "PUT", self._path(stored.name), body=manifest)))
+            live = await self._client.send(Request("update", "PUT", self._path(stored.name), body=manifest))
         except Missing as error:
             raise Conflict(f"Secret {self.namespace}/{stored.name} was deleted meanwhile") from error
+        return _as_sent(content, live)
 
     async def delete(self, name: str, *, resource_version: str = "") -> None:
         """Delete the Secret, with a precondition where a resourceVersion is given; gone already is a success."""
@@ -102,4 +106,9 @@ MAX_BYTES = 700 * 1024
 
 def _stored(live: Manifest) -> Stored:
     content = {key: base64.b64decode(value) for key, value in (live.get("data") or {}).items()}
+    return Stored(live["metadata"]["name"], content, live["metadata"]["resourceVersion"])
+
+
+def _as_sent(content: Mapping[str, bytes], live: Manifest) -> Stored:
+    """What was just written: the server repeats it, and decoding it again would tell nothing new."""
     return Stored(live["metadata"]["name"], content, live["metadata"]["resourceVersion"])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Mapping
 
-from agent.model.desired import Desired, Standing
+from agent.model.desired import Desired, Document, Standing
 
 
 class Accepted:
@@ -14,16 +15,17 @@ class Accepted:
         self.desired = Desired(Standing(0, 0))
         self.ready = asyncio.Event()
         self._changed: set[str] = set()
+        self._finished: set[str] = set()
         self._news = asyncio.Event()
 
     def publish(self, desired: Desired) -> None:
         """Take a new state; what differs for an instance wakes its work."""
         before, self.desired = self.desired, desired
-        for instance_id in {*before.documents, *desired.documents, *before.refusals, *desired.refusals}:
-            old = before.documents.get(instance_id), before.refusals.get(instance_id), instance_id in before.unlisted
-            new = desired.documents.get(instance_id), desired.refusals.get(instance_id), instance_id in desired.unlisted
-            if old != new:
-                self._changed.add(instance_id)
+        self._changed.update(_differing(before.documents, desired.documents))
+        self._changed.update(_differing(before.refusals, desired.refusals))
+        self._changed.update(before.unlisted ^ desired.unlisted)
+        documents = desired.documents
+        self._finished = {one for one in self._finished if documents.get(one) is before.documents.get(one)}
         self.ready.set()
         self._news.set()
 
@@ -34,3 +36,23 @@ class Accepted:
             await self._news.wait()
         changed, self._changed = frozenset(self._changed), set()
         return changed
+
+    def carried_out(self, document: Document) -> None:
+        """This tombstone has done all that it may: once no index lists it, it need not be kept in force."""
+        instance_id = document.entry.id
+        if self.desired.documents.get(instance_id) is document:
+            self._finished.add(instance_id)
+
+    def finished(self) -> frozenset[str]:
+        """Instances of which the document in force was carried out for good."""
+        return frozenset(self._finished)
+
+
+def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:
+    """Keys whose values differ. Most values are the very same object: only the others are compared."""
+    for key, new in after.items():
+        old = before.get(key)
+        if old is not new and old != new:
+            yield key
+    for key in before.keys() - after.keys():
+        yield key

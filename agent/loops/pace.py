@@ -35,6 +35,11 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(seconds, call)
 
 
+async def give_way() -> None:
+    """Let everybody else have a turn, in the middle of long work."""
+    await asyncio.sleep(0)  # noqa: TID251 - the one home of it
+
+
 @dataclass(slots=True)
 class Backoff:
     """Waits that double from ``least`` to ``most`` seconds with full jitter, until a success resets them.

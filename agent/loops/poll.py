@@ -1,28 +1,30 @@
 """When desired state is asked for: always, one long poll after the other; only what is verified is kept and published.
 
 The order matters: verify the index, fetch what is not held, verify each document, keep all of it in the cluster,
-and only then let anybody act on it.
+and only then let anybody act on it. What did not change is not looked at again, and a document's bytes are not held in
+memory once the cluster has them.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.loops.accepted import Accepted
-from agent.loops.pace import Backoff
+from agent.loops.pace import Backoff, give_way
 from agent.loops.statuses import Statuses
 from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
 from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
-from agent.planning.acceptance import Judged, accept
+from agent.planning.acceptance import Judged, accept, in_force, news, remember, settle
 from agent.planning.health import refused_status
 from agent.ports import Clock, ControlPlane, IndexAnswer, KeptState, StateStore, Telemetry, Verifier
 from agent.wire.codec import parse_document
 from agent.wire.index import refuse_mixed
+from agent.wire.strict import digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ class PollPace:
     most_backoff_seconds: float
 
 
+_JUDGED_AT_ONCE = 25
+"""So many documents are judged before the others have a turn: some milliseconds."""
+_FETCHED_AT_ONCE = 100
+"""The bytes of so many documents are in memory at once."""
+
+
 class PollLoop:
     """Asks the control plane, verifies, keeps, publishes."""
 
@@ -58,6 +66,7 @@ class PollLoop:
         self._backoff = Backoff(pace.least_backoff_seconds, pace.most_backoff_seconds)
         self._kept: KeptState | None = None
         self._index: Index | None = None
+        self._judged = Judged()
         self._etag = ""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -95,26 +104,37 @@ class PollLoop:
 
     async def _restore(self) -> None:
         """Go on from what the cluster keeps: signatures are judged again, freshness was judged at acceptance."""
-        self._kept = await self._ports.store.load()
-        if self._kept is None:
-            return
-        if self._kept.index:
-            try:
-                self._index = self._ports.verifier.index(self._kept.index, now=None, newest=None)
-            except Refused as refused:
-                self._disown(self._kept, refused)
-                return
-        held = [entry for entry in self._kept.entries.values() if entry.digest in self._kept.documents]
-        judged = accept(held, self._kept.documents, before={}, parse=parse_document)
-        listed = {entry.id for entry in self._index.entries} if self._index is not None else set(self._kept.entries)
-        self._publish(self._kept.standing, judged, listed)
+        self._index, self._etag, self._judged = None, "", Judged()
+        self._kept = kept = await self._ports.store.load()
+        try:
+            if kept is not None and kept.index:
+                self._index = self._ports.verifier.index(kept.index, now=None, newest=None)
+        except Refused as refused:
+            # The agent was enrolled anew, with a control plane that did not sign what is kept: that counts for nothing
+            # any more, not even its age, but nothing is touched either until this control plane says what shall be.
+            self._say(refused)
+            self._kept, kept = KeptState(b"", {}, Standing(0, 0), kept.resource_version if kept else ""), None
+        self._judged = judged = await self._read(kept)
+        if kept is not None:
+            listed = frozenset(entry.id for entry in self._index.entries) if self._index else kept.entries.keys()
+            self._publish(kept.standing, judged, listed)
 
-    def _disown(self, kept: KeptState, refused: Refused) -> None:
-        """The agent was enrolled anew, with a control plane that did not sign what is kept: that counts for nothing
-        any more, not even its age, but nothing is touched either until this control plane says what shall be.
-        """
-        self._say(refused)
-        self._kept = KeptState(b"", {}, {}, Standing(0, 0), kept.resource_version)
+    async def _read(self, kept: KeptState | None) -> Judged:
+        """The documents that are kept, judged again by what they say; without a state of ours, none of them counts."""
+        entries = {entry.digest: entry for entry in kept.entries.values()} if kept is not None else {}
+        judged = Judged(floors=kept.floors if kept is not None else {})
+        async for page in self._ports.store.documents():
+            judged = await self._judge([entries[one] for one in page if one in entries], page, before=judged)
+        return remember(judged, entries.values())
+
+    async def _judge(self, entries: Sequence[Entry], documents: Mapping[str, bytes], *, before: Judged) -> Judged:
+        """Judge these lines, some at a time: the first index of a large cluster must not hold up everybody else."""
+        judged = before
+        for begin in range(0, len(entries), _JUDGED_AT_ONCE):
+            part = entries[begin : begin + _JUDGED_AT_ONCE]
+            judged = accept(part, documents, before=judged, parse=parse_document)
+            await give_way()
+        return judged
 
     async def _poll_once(self) -> None:
         began = self._ports.clock.monotonic()
@@ -130,44 +150,71 @@ class PollLoop:
         index = self._ports.verifier.index(answer.envelope, now=self._ports.clock.now(), newest=newest)
         if self._index is not None:
             refuse_mixed(index, held=self._index)
-        before = self._accepted.desired.documents
-        kept = self._kept.documents if self._kept is not None else {}
-        wanted = [entry for entry in index.entries if entry.digest not in kept or not _held(entry, before)]
-        fetched = await self._ports.control_plane.documents(wanted)
-        judged = accept(index.entries, fetched, before=before, parse=parse_document)
-        await self._keep(index, judged, fetched)
-        self._publish(index.standing, judged, {entry.id for entry in index.entries})
+        judged, missing = await self._fetched(index)
+        listed = frozenset(entry.id for entry in index.entries)
+        judged = settle(judged, listed=listed, finished=self._accepted.finished())
+        await self._keep(index, judged)
+        self._publish(index.standing, judged, listed)
         # Only here: what was restored was accepted long ago, and must not make an agent look in step that is not.
         self._ports.telemetry.emit(IndexAccepted(index.standing, len(judged.documents)))
         self._claim("DesiredStateAccepted", Truth.TRUE, "Verified", f"{index.standing.epoch}.{index.standing.version}")
         self._claim_unknown(index.unknown_fields)
-        missing = [entry.id for entry in wanted if entry.digest not in fetched]
         if missing:
             raise Retryable(f"the control plane lists documents that it does not have, of {', '.join(missing[:3])}")
         self._etag = answer.etag
         await self._ports.store.sweep()  # last, since nobody waits for it
 
-    async def _keep(self, index: Index, judged: Judged, fetched: Mapping[str, bytes]) -> None:
-        """Keep what is in force, unless the cluster keeps just that: what somebody deleted there is written again."""
-        kept = self._kept or KeptState(b"", {}, {}, Standing(0, 0), "")
-        held = {**kept.documents, **fetched}
-        entries = {document.entry.id: document.entry for document in judged.documents.values()}
-        # A document that is no longer listed and was lost from the cluster stays in force in memory alone.
-        documents = {entry.digest: held[entry.digest] for entry in entries.values() if entry.digest in held}
-        same = kept.standing == index.standing and kept.entries == entries and kept.documents.keys() >= documents.keys()
-        if not same or not kept.index:
-            state = KeptState(index.raw, documents, entries, index.standing, kept.resource_version)
-            try:
-                self._kept = await self._ports.store.swap(state)
-            except Conflict:
-                self._kept = await self._ports.store.load()  # another agent accepted meanwhile: judge against that
-                raise
-        self._index = index
+    async def _fetched(self, index: Index) -> tuple[Judged, list[str]]:
+        """What the index means for each instance, and those of which the control plane has no document.
 
-    def _publish(self, standing: Standing, judged: Judged, listed: set[str]) -> None:
-        for refusal in judged.refusals.values():
-            self._refuse(refusal, judged.documents)
-        unlisted = frozenset(judged.documents) - listed
+        Documents are fetched, judged and kept by portions: their bytes are in memory no longer than that takes.
+        """
+        store, before = self._ports.store, self._judged
+        fresh = news(index.entries, before=before)
+        judged = await self._judge([entry for entry in fresh if in_force(entry, before)], {}, before=before)
+        wanted = [entry for entry in fresh if not in_force(entry, before)]
+        # What is in force and was lost from the cluster is fetched to be kept again.
+        wanted += [entry for entry in index.entries if in_force(entry, before) and not store.holds(entry.digest)]
+        missing: list[str] = []
+        for begin in range(0, len(wanted), _FETCHED_AT_ONCE):
+            portion = wanted[begin : begin + _FETCHED_AT_ONCE]
+            fetched = await self._ports.control_plane.documents(portion)
+            judged = await self._judge(portion, fetched, before=judged)
+            kept = {entry.digest for entry in portion if in_force(entry, judged)}
+            await store.hold({one: raw for one, raw in fetched.items() if one in kept and digest(raw) == one})
+            missing += [entry.id for entry in portion if entry.digest not in fetched]
+        return judged, missing
+
+    async def _keep(self, index: Index, judged: Judged) -> None:
+        """Move the head to what is in force, unless it says just that."""
+        kept = self._kept or KeptState(b"", {}, Standing(0, 0), "")
+        entries = {instance_id: document.entry for instance_id, document in judged.documents.items()}
+        state = KeptState(kept.index, entries, index.standing, kept.resource_version, judged.floors)
+        if state != kept or not kept.index:
+            try:
+                self._kept = await self._ports.store.swap(state, index=index)
+            except Conflict:
+                await self._reload()
+                raise
+        self._index, self._judged = index, judged
+
+    async def _reload(self) -> None:
+        """Another agent accepted meanwhile: the next answer is judged against that."""
+        self._kept = await self._ports.store.load()
+        async for _ in self._ports.store.documents():
+            pass
+        if self._kept is not None:
+            floors = {**self._judged.floors, **self._kept.floors}
+            self._judged = remember(replace(self._judged, floors=floors), self._kept.entries.values())
+
+    def _publish(self, standing: Standing, judged: Judged, listed: Collection[str]) -> None:
+        before = self._accepted.desired
+        for instance_id, refusal in judged.refusals.items():
+            if before.refusals.get(instance_id) is not refusal:
+                self._refuse(refusal, judged.documents)
+        for instance_id in before.refusals.keys() - judged.refusals.keys() - judged.documents.keys():
+            self._statuses.forget(instance_id)
+        unlisted = frozenset(judged.documents).difference(listed)
         self._accepted.publish(Desired(standing, judged.documents, judged.refusals, unlisted))
 
     def _refuse(self, refusal: Refusal, documents: Mapping[str, Document]) -> None:
@@ -193,8 +240,3 @@ class PollLoop:
 
     def _claim(self, claim: str, status: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition(claim, status, reason, message, self._ports.clock.now()))
-
-
-def _held(entry: Entry, documents: Mapping[str, Document]) -> bool:
-    document = documents.get(entry.id)
-    return document is not None and document.entry == replace(entry, revision=document.entry.revision)

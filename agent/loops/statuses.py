@@ -11,11 +11,16 @@ from agent.model.status import InstanceStatus
 
 
 class Statuses:
-    """Written by every loop, read by the report loop. Bounded by the number of instances."""
+    """Written by every loop, read by the report loop. Bounded by the number of instances, once the gone are forgotten.
+
+    What is told costs by what is new, not by how many instances there are.
+    """
 
     def __init__(self) -> None:
         self._instances: dict[str, InstanceStatus] = {}
         self._untold: dict[str, None] = {}
+        self._leaving: set[str] = set()
+        """Instances of which nothing is to be remembered once their last status was told."""
         self._conditions: dict[str, Condition] = {}
         self.news = asyncio.Event()
         """Set while something is untold."""
@@ -30,7 +35,15 @@ class Statuses:
                 return
         self._instances[status.id] = status
         self._untold[status.id] = None
+        self._leaving.discard(status.id)
         self.news.set()
+
+    def forget(self, instance_id: str) -> None:
+        """Remember nothing of an instance that is gone for good; what nobody was told of it yet is told first."""
+        if instance_id in self._untold:
+            self._leaving.add(instance_id)
+        else:
+            self._instances.pop(instance_id, None)
 
     def claim(self, condition: Condition) -> None:
         """Keep one of the agent's own conditions."""
@@ -52,15 +65,22 @@ class Statuses:
     def told(self, statuses: tuple[InstanceStatus, ...]) -> None:
         """These were delivered; one that became newer meanwhile stays untold."""
         for status in statuses:
-            if self._instances.get(status.id) == status:
+            if self._is_newest(status):
                 self._untold.pop(status.id, None)
+                if status.id in self._leaving:
+                    self._leaving.discard(status.id)
+                    del self._instances[status.id]
 
     def retell(self, statuses: tuple[InstanceStatus, ...]) -> None:
         """These were not delivered after all: they count as untold again, unless newer ones exist; nobody is woken."""
         for status in statuses:
-            if self._instances.get(status.id) == status:
+            if self._is_newest(status):
                 self._untold[status.id] = None
 
     def everything(self) -> Mapping[str, InstanceStatus]:
         """The newest status of every instance."""
         return dict(self._instances)
+
+    def _is_newest(self, status: InstanceStatus) -> bool:
+        newest = self._instances.get(status.id)
+        return newest is status or newest == status

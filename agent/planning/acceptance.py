@@ -1,54 +1,122 @@
 """Which documents of a verified index may be acted upon: each judged alone, so that a bad one holds up no other. Pure.
 
-Absence is not a delete order: an instance that the index no longer names keeps its last document.
+Absence is not a delete order: an instance that the index no longer names keeps its last document. Only a tombstone
+that was carried out may go, and its revision stays behind as a floor: nothing older ever comes into force again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from agent.model.desired import Document, Entry, Refusal
 from agent.model.errors import Refused
+from agent.model.instance import State
+
+MOST_BURIED: Final = 2048
+"""So many tombstones that were carried out leave no more behind than a floor; further ones stay in force."""
+
+_OF_THE_WAY: Final = "DigestMismatch"
+"""The reason of a refusal that the next try may not meet: other bytes came than those that the index names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The documents in force by instance id, and the refusals of those that should have replaced them."""
+    """The documents in force by instance id, the refusals of those that should have replaced them, and the floors.
 
-    documents: Mapping[str, Document]
-    refusals: Mapping[str, Refusal]
+    ``floors``: the revision that was in force last, of instances that have no document any more.
+    """
+
+    documents: Mapping[str, Document] = field(default_factory=dict)
+    refusals: Mapping[str, Refusal] = field(default_factory=dict)
+    floors: Mapping[str, int] = field(default_factory=dict)
 
 
 Parse = Callable[[Entry, bytes], Document]
 """Checks a document's bytes against its entry and parses them; raises Refused."""
 
 
-def accept(
-    entries: Iterable[Entry], fetched: Mapping[str, bytes], *, before: Mapping[str, Document], parse: Parse
-) -> Judged:
-    """Judge every listed document; what was in force before stays where the new one is refused or missing."""
-    documents = dict(before)
-    refusals: dict[str, Refusal] = {}
+def news(entries: Iterable[Entry], *, before: Judged) -> tuple[Entry, ...]:
+    """The lines that still have to be judged: all but those in force, and those whose very bytes were refused."""
+    return tuple(entry for entry in entries if not _settled(entry, before))
+
+
+def in_force(entry: Entry, judged: Judged) -> bool:
+    """Whether the instance has the document of this line in force, under whichever revision."""
+    document = judged.documents.get(entry.id)
+    return document is not None and document.entry.digest == entry.digest
+
+
+def accept(entries: Iterable[Entry], fetched: Mapping[str, bytes], *, before: Judged, parse: Parse) -> Judged:
+    """Judge these lines; what was in force before stays where the new document is refused or missing."""
+    documents, refusals = dict(before.documents), dict(before.refusals)
     for entry in entries:
+        refusals.pop(entry.id, None)
+        held = documents.get(entry.id)
+        floor = max(held.entry.revision if held is not None else 0, before.floors.get(entry.id, 0))
         try:
-            document = _judge(entry, fetched.get(entry.digest), before.get(entry.id), parse)
+            _refuse_older(entry, floor)
+            document = _judge(entry, fetched.get(entry.digest), held, parse)
         except Refused as refused:
             refusals[entry.id] = Refusal(entry, refused.reason, refused.explain())
         else:
             if document is not None:
                 documents[entry.id] = document
-    return Judged(documents, refusals)
+    return replace(before, documents=documents, refusals=refusals)
 
 
-def _judge(entry: Entry, raw: bytes | None, held: Document | None, parse: Parse) -> Document | None:
-    if held is not None and entry.revision < held.entry.revision:
+def remember(judged: Judged, entries: Iterable[Entry]) -> Judged:
+    """Let nothing older come into force than these lines, which were accepted before: whoever accepted them, and
+    whether or not their documents are still there.
+    """
+    floors = dict(judged.floors)
+    for entry in entries:
+        floor = max(entry.revision, floors.get(entry.id, 0))
+        if not _reached(floor, judged.documents.get(entry.id)):
+            floors[entry.id] = floor
+    return replace(judged, floors=floors)
+
+
+def settle(judged: Judged, *, listed: Collection[str], finished: Collection[str]) -> Judged:
+    """Drop what need not be remembered: refusals of what is no longer listed, and tombstones that are neither listed
+    nor have anything left to do. ``finished``: the instances whose document in force was carried out.
+    """
+    documents = dict(judged.documents)
+    floors = {key: floor for key, floor in judged.floors.items() if not _reached(floor, documents.get(key))}
+    for instance_id in sorted(finished):
+        document = documents.get(instance_id)
+        if document is None or instance_id in listed or document.instance.state is not State.DELETED:
+            continue
+        if len(floors) < MOST_BURIED:
+            floors[instance_id] = documents.pop(instance_id).entry.revision
+    refusals = {key: refusal for key, refusal in judged.refusals.items() if key in listed}
+    return Judged(documents, refusals, floors)
+
+
+def _settled(entry: Entry, before: Judged) -> bool:
+    document = before.documents.get(entry.id)
+    refusal = before.refusals.get(entry.id)
+    if refusal is not None:
+        return refusal.entry == entry and refusal.reason != _OF_THE_WAY
+    return document is not None and document.entry == entry
+
+
+def _reached(floor: int, document: Document | None) -> bool:
+    return document is not None and document.entry.revision >= floor
+
+
+def _refuse_older(entry: Entry, floor: int) -> None:
+    if entry.revision < floor:
         raise Refused(
-            f"is {entry.revision}, older than {held.entry.revision}, which is in force",
+            f"is {entry.revision}, older than {floor}, which was accepted before",
             path="revision",
             reason="RevisionWentBack",
             hint="going back is a new revision with the older content",
         )
+
+
+def _judge(entry: Entry, raw: bytes | None, held: Document | None, parse: Parse) -> Document | None:
     if held is not None and held.entry.digest == entry.digest:
         return replace(held, entry=entry)
     return parse(entry, raw) if raw is not None else None

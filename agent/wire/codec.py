@@ -56,6 +56,7 @@ from agent.wire.reports import (
     ReportV1,
     StandingV1,
 )
+from agent.wire.sharing import shared, shared_resources, shared_texts
 from agent.wire.strict import digest, parse_object
 
 
@@ -133,13 +134,13 @@ def _instance(document: AirflowInstanceV1) -> Instance:
     return Instance(
         id=document.metadata.id,
         name=document.metadata.name,
-        labels=document.metadata.labels,
+        labels=shared_texts(document.metadata.labels),
         state=spec.state,
         retain=frozenset(spec.retain),
         paused=spec.paused,
         namespace=spec.namespace or "",
         environment=spec.environment,
-        team=spec.team,
+        team=shared(spec.team),
         isolation=Isolation(spec.isolation.quota, spec.isolation.network_policies),
         airflow=_airflow(spec.airflow),
         api_server=_component(components.api_server),
@@ -147,7 +148,7 @@ def _instance(document: AirflowInstanceV1) -> Instance:
         dag_processor=_component(components.dag_processor),
         triggerer=_component(components.triggerer),
         workers=tuple(_queue(queue) for queue in components.workers.queues),
-        dags_path=spec.dags.path,
+        dags_path=shared(spec.dags.path),
         database=_embedded(spec.database.embedded),
         broker=_embedded(spec.broker.embedded),
         adopt=frozenset(_adoptee(adoptee) for adoptee in spec.adopt),
@@ -159,12 +160,12 @@ def _airflow(airflow: AirflowV1 | None) -> Airflow:
     if airflow is None:  # a tombstone: nothing of it is rendered any more
         return Airflow(version="", image="", pull_policy="IfNotPresent", pull_secrets=(), config={}, env={})
     return Airflow(
-        version=airflow.version,
-        image=airflow.image or DEFAULT_IMAGE.format(version=airflow.version),
+        version=shared(airflow.version),
+        image=shared(airflow.image or DEFAULT_IMAGE.format(version=airflow.version)),
         pull_policy=airflow.pull_policy,
         pull_secrets=airflow.pull_secrets,
-        config=airflow.config,
-        env=airflow.env,
+        config={shared(section): shared_texts(values) for section, values in airflow.config.items()},
+        env=shared_texts(airflow.env),
     )
 
 
@@ -178,7 +179,7 @@ def _window(window: WindowV1) -> Window:
 
 
 def _resources(resources: ResourcesV1) -> Resources:
-    return Resources(requests=resources.requests, limits=resources.limits)
+    return shared_resources(resources.requests, resources.limits)
 
 
 def _component(component: ApiServerV1 | SchedulerV1 | DagProcessorV1 | TriggererV1) -> Component:
@@ -191,7 +192,7 @@ def _component(component: ApiServerV1 | SchedulerV1 | DagProcessorV1 | Triggerer
 
 def _queue(queue: QueueV1) -> WorkerQueue:
     return WorkerQueue(
-        name=queue.name,
+        name=shared(queue.name),
         replicas=queue.replicas,
         concurrency=queue.concurrency,
         resources=_resources(queue.resources),
@@ -201,9 +202,9 @@ def _queue(queue: QueueV1) -> WorkerQueue:
 
 def _embedded(service: EmbeddedPostgresV1 | EmbeddedRedisV1) -> EmbeddedService:
     return EmbeddedService(
-        image=service.image,
+        image=shared(service.image),
         uid=service.uid,
-        storage=service.storage,
+        storage=shared(service.storage),
         storage_class=service.storage_class,
         resources=_resources(service.resources),
     )

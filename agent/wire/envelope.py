@@ -9,6 +9,8 @@ Here: who signed what. Not here: what the payload means, and which keys a role h
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -22,10 +24,11 @@ from agent.wire.frames import Frame, receive
 from agent.wire.limits import MAX_INDEX_BYTES, MAX_SIGNATURES
 from agent.wire.refusals import Reason, shown
 from agent.wire.scalars import Base64, Digest, decode_base64, encode_base64
-from agent.wire.strict import digest, parse_object
+from agent.wire.strict import canonical, digest, parse_object
 
 TRUST_TYPE: Final = "application/vnd.perigee.trust.v1+json"
 INDEX_TYPE: Final = "application/vnd.perigee.index.v1+json"
+_PLAIN: Final = "payloadText"
 
 
 class SignatureV1(Frame):
@@ -115,6 +118,29 @@ def open_envelope(envelope: bytes, payload_type: str, *, limit: int) -> Envelope
             reason=Reason.WRONG_TYPE,
         )
     return opened
+
+
+def pack(envelope: bytes) -> bytes:
+    """The envelope in a form that compresses well: its payload as text instead of base64, where ``unpack`` makes the
+    very same bytes of it; the envelope as it is where not.
+    """
+    try:
+        data = json.loads(envelope)
+        data[_PLAIN] = base64.b64decode(data.pop("payload")).decode("utf-8")
+        packed = canonical(data)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return envelope
+    return packed if unpack(packed) == envelope else envelope
+
+
+def unpack(packed: bytes) -> bytes:
+    """The envelope that was packed, byte for byte; bytes that ``pack`` did not change are themselves."""
+    try:
+        data = json.loads(packed)
+        payload = data.pop(_PLAIN).encode("utf-8")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return packed
+    return canonical({**data, "payload": encode_base64(payload)})
 
 
 def _holds(signature: SignatureV1, message: bytes, *, role: Role) -> bool:

@@ -6,7 +6,7 @@ it tells their names, so that nobody believes in a setting that has no effect. W
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -30,6 +30,10 @@ class Frame(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """The value itself, as it never changes: pydantic would copy the defaults into each value that it makes."""
+        return self
 
     def to_data(self) -> dict[str, Any]:
         """Plain data as it goes over the wire; what is None is left out."""

@@ -13,11 +13,11 @@ from pydantic import Field
 
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import Refused
-from agent.wire.envelope import INDEX_TYPE, verify
+from agent.wire.envelope import INDEX_TYPE, open_envelope, verify
 from agent.wire.frames import Frame, expect_schema, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES
 from agent.wire.refusals import Reason, shown
-from agent.wire.scalars import Digest, DnsLabel, InstanceId, Moment, Ordinal
+from agent.wire.scalars import Digest, DnsLabel, InstanceId, Moment, Ordinal, decode_base64
 from agent.wire.strict import parse_object
 from agent.wire.trust import TrustBundle
 
@@ -106,6 +106,12 @@ def index_from_wire(payload: bytes, *, raw: bytes) -> Index:
         raw=raw,
         unknown_fields=unknown,
     )
+
+
+def unverified_entries(envelope: bytes) -> tuple[Entry, ...]:
+    """The lines of an index that nobody has verified: for who keeps one and reads it back. Raises Refused."""
+    opened = open_envelope(envelope, INDEX_TYPE, limit=MAX_INDEX_BYTES)
+    return index_from_wire(decode_base64(opened.payload), raw=envelope).entries
 
 
 def refuse_mixed(came: Index, *, held: Index) -> None:

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache, lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -29,6 +30,9 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from agent.model.instance import ADOPTABLE
 from agent.wire.refusals import shown
+
+# An index of thousands of lines is checked whenever it comes: looking a pattern up must cost less than matching it.
+_compiled = cache(re.compile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Shape:
 
     def checked(self, text: str) -> str:
         """The text itself; raises pydantic's error if it has another shape."""
-        if len(text) <= self.longest and re.fullmatch(self.pattern, text):
+        if len(text) <= self.longest and _compiled(self.pattern).fullmatch(text):
             return text
         found = "this" if self.secret else shown(text)
         message = f"{found} must be {self.meaning}, at most {self.longest} characters"
@@ -206,6 +210,7 @@ _FACTORS: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
 def amount(quantity: str) -> Decimal:
     """How much a quantity is, in units of its resource (cores, bytes)."""
     number = quantity.rstrip("mkMGTPEKi")

@@ -1,4 +1,4 @@
-"""The cluster edge on the simulated and on the real API server: apply, observe, inventory, state, keys."""
+"""The cluster edge on the simulated and on the real API server: apply, observe, inventory, keys."""
 
 from __future__ import annotations
 
@@ -13,14 +13,11 @@ from agent.cluster.client import APPLY, Request
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kinds import path_of
-from agent.cluster.state import ClusterState
-from agent.model.desired import Standing
 from agent.model.errors import Conflict, FieldConflict, KeyLost, Misconfigured, ObjectRefused
 from agent.model.objects import Inventory, Manifest, Owned, Seen
 from agent.planning.ownership import intact, latest_stranger, owned_as
-from agent.ports import KeptState, KeyDemand, KeyPlace
+from agent.ports import KeyDemand, KeyPlace
 from tests.cluster.conftest import Edge
-from tests.support.builders import an_entry, document_bytes
 
 FERNET = KeyDemand("fernet-key", "fernet")
 PASSWORD = KeyDemand("database-password", "password")
@@ -149,43 +146,6 @@ async def test_an_inventory_is_what_was_saved_and_only_its_last_reader_may_repla
     assert await inventories.load_all() == {}
 
 
-async def test_the_accepted_state_survives_a_restart_and_sweeps_what_is_no_longer_in_force(edge: Edge) -> None:
-    first, second = document_bytes(team="one"), document_bytes(team="two")
-    store = ClusterState(edge.shelf)
-    kept = await store.swap(_state(b"index one", first, Standing(1, 1), ""))
-    assert await ClusterState(edge.shelf).load() == kept
-    newer = await store.swap(_state(b"index two", second, Standing(1, 2), kept.resource_version))
-    assert await ClusterState(edge.shelf).load() == newer
-    assert len(await edge.shelf.listed("state")) == 4
-    await store.sweep()
-    assert len(await edge.shelf.listed("state")) == 2
-    with pytest.raises(Conflict):
-        await store.swap(_state(b"index three", first, Standing(1, 3), kept.resource_version))
-    assert await ClusterState(edge.shelf).load() == newer
-
-
-async def test_a_sweep_right_after_a_restart_takes_only_what_a_crash_left_behind(edge: Edge) -> None:
-    raw = document_bytes()
-    kept = await ClusterState(edge.shelf).swap(_state(b"index", raw, Standing(1, 1), ""))
-    await edge.shelf.create(f"perigee-state-{'0' * 64}", {"content": b"left behind"}, role="state")
-    restarted = ClusterState(edge.shelf)
-    assert await restarted.load() == kept
-    await restarted.sweep()
-    assert await ClusterState(edge.shelf).load() == kept
-    assert len(await edge.shelf.listed("state")) == 2
-
-
-async def test_kept_content_that_somebody_altered_is_not_believed(edge: Edge) -> None:
-    store = ClusterState(edge.shelf)
-    raw = document_bytes()
-    kept = await store.swap(_state(b"index", raw, Standing(1, 1), ""))
-    name = f"perigee-state-{an_entry(raw).digest}"
-    await edge.shelf.delete(name)
-    await edge.shelf.create(name, {"content": b"forged"}, role="state")
-    loaded = await store.load()
-    assert loaded == replace(kept, documents={})
-
-
 async def test_a_missing_namespace_is_said_in_one_line(edge: Edge) -> None:
     elsewhere = type(edge.shelf)(edge.client, "nowhere-at-all")
     with pytest.raises(Misconfigured, match="namespace nowhere-at-all does not exist") as error:
@@ -227,11 +187,6 @@ async def test_a_lost_key_is_not_made_anew(edge: Edge) -> None:
     with pytest.raises(KeyLost, match="fernet-key"):
         await keys.ensure(place(edge), [FERNET], known=("fernet-key",))
     assert await edge.shelf.read("airflow-keys") is None
-
-
-def _state(index: bytes, raw: bytes, standing: Standing, version: str) -> KeptState:
-    entry = an_entry(raw)
-    return KeptState(index, {entry.digest: raw}, {entry.id: entry}, standing, version)
 
 
 async def patched(edge: Edge, name: str, patch: Manifest) -> None:

@@ -22,8 +22,9 @@ from agent.model.status import AgentStatus, ComponentStatus, InstanceStatus
 from agent.wire.codec import decode_report, encode_report, parse_document, read_document
 from agent.wire.documents import decode_answer, decode_request
 from agent.wire.enrolment import decode_enrol_request, decode_enrol_response
-from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, Role, pae, sign, verify
+from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, Role, pack, pae, sign, unpack, verify
 from agent.wire.index import IndexVerifier
+from agent.wire.limits import MAX_DEPTH
 from agent.wire.problems import read_problem
 from agent.wire.refusals import Reason
 from agent.wire.scalars import decode_base64, encode_base64
@@ -52,6 +53,12 @@ values = st.recursive(
     scalars | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=20,
+)
+
+envelopes = st.one_of(
+    st.binary(max_size=200),
+    values.map(canonical),
+    st.builds(lambda payload: sign(payload, INDEX_TYPE, keys=[INDEX]), st.binary(max_size=200) | values.map(canonical)),
 )
 
 CSR = x509.load_pem_x509_csr(a_csr(IDENTITY).encode()).public_bytes(serialization.Encoding.DER)
@@ -258,3 +265,18 @@ def test_a_report_says_what_the_statuses_said(agent: AgentStatus, told: list[Ins
 @given(raw=st.binary(max_size=200))
 def test_an_error_answer_is_read_or_not_but_never_fails(raw: bytes) -> None:
     assert read_problem(raw) is None or read_problem(raw)
+
+
+@given(envelopes)
+def test_an_envelope_comes_out_of_its_packing_byte_for_byte(envelope: bytes) -> None:
+    assert unpack(pack(envelope)) == envelope
+
+
+@given(st.text('[]{}"\\a,:', max_size=40), st.integers(0, 70))
+def test_how_deep_brackets_nest_is_judged_as_a_reader_counts_them(text: str, levels: int) -> None:
+    raw = b"[" * levels + canonical(text) + b"]" * levels
+    if levels <= MAX_DEPTH:
+        assert parse(raw, limit=10_000, what="it") is not None
+    else:
+        with pytest.raises(Refused, match="nests deeper"):
+            parse(raw, limit=10_000, what="it")

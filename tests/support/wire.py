@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -9,9 +10,9 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.model.desired import Entry
+from agent.model.desired import Entry, Index
 from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, SigningKey, sign
-from agent.wire.index import EntryV1, IndexV1
+from agent.wire.index import EntryV1, IndexV1, index_from_wire
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import canonical, digest
 from agent.wire.trust import KeyV1, RolesV1, RoleV1, TrustBundle, TrustBundleV1, fingerprint, verify_first
@@ -100,3 +101,18 @@ def some_index_data(**changes: Any) -> dict[str, Any]:
 
 def an_index_envelope(data: dict[str, Any] | None = None, *, keys: tuple[SigningKey, ...] = (INDEX,)) -> bytes:
     return sign(canonical(data or some_index_data()), INDEX_TYPE, keys=keys)
+
+
+def some_entries(number: int) -> tuple[Entry, ...]:
+    """As many lines of an index, all different and always the same, by id."""
+    ids = sorted(str(uuid.uuid5(uuid.NAMESPACE_DNS, f"instance-{one}")) for one in range(number))
+    return tuple(Entry(one, 2 + place % 7, digest(one.encode()), 2000 + place) for place, one in enumerate(ids))
+
+
+def an_index(version: int, *entries: Entry) -> Index:
+    """A verified index that lists these."""
+    lines = tuple(EntryV1(id=one.id, revision=one.revision, digest=one.digest, size=one.size) for one in entries)
+    data = IndexV1(
+        cluster=CLUSTER, epoch=3, version=version, issued_at=NOW, expires_at=NOW + timedelta(days=7), instances=lines
+    ).to_data()
+    return index_from_wire(canonical(data), raw=an_index_envelope(data))

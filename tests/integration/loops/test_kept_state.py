@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.model.desired import Entry
-from agent.model.facts import Fact, IndexAccepted
+from agent.model.facts import Fact, IndexAccepted, StateRefused
 from tests.integration.loops.lives import World
 from tests.support.builders import an_entry, document_bytes
 from tests.support.hostile import HostilePlane, Listener, an_index, listening
@@ -19,11 +21,18 @@ from tests.support.hostile import HostilePlane, Listener, an_index, listening
 HEAD = "perigee-state-head"
 
 
-def a_paused_document(world: World, number: int = 0, **spec: str) -> tuple[Entry, bytes]:
+def a_paused_document(world: World, number: int = 0, **spec: Any) -> tuple[Entry, bytes]:
     """Accepted and kept, but nothing is made of it."""
     instance_id = str(uuid.uuid5(uuid.UUID(world.id), str(number)))
     raw = document_bytes(instance_id, namespace=f"af-{instance_id[:8]}", paused=True, **spec)
     return an_entry(raw, instance_id), raw
+
+
+def a_tombstone(world: World, *, revision: int) -> tuple[Entry, bytes]:
+    """Of the instance that ``a_paused_document`` makes with number 0."""
+    entry, _ = a_paused_document(world)
+    raw = document_bytes(entry.id, namespace=f"af-{entry.id[:8]}", state="deleted", retain=[])
+    return an_entry(raw, entry.id, revision=revision), raw
 
 
 def say(plane: HostilePlane, version: int, *documents: tuple[Entry, bytes]) -> None:
@@ -40,9 +49,9 @@ async def accepted(listener: Listener, version: int) -> None:
 
 async def kept(world: World) -> set[str]:
     """Digests of the documents that a fresh agent would find."""
-    state = await ClusterState(SecretShelf(world.client, world.namespace)).load()
-    assert state is not None
-    return set(state.documents)
+    store = ClusterState(SecretShelf(world.client, world.namespace))
+    assert await store.load() is not None
+    return {digest async for page in store.documents() for digest in page}
 
 
 def secret(world: World, name: str) -> str:
@@ -152,3 +161,93 @@ async def test_an_error_that_nobody_foresaw_stops_one_poll_and_not_the_agent(wor
         said = repr(listener.facts.stated) + repr(listener.statuses.conditions())
         assert "KeyError at test_kept_state.py:" in said
         assert "canary-4711" not in said
+
+
+async def test_a_tombstone_that_was_carried_out_goes_and_nothing_older_comes_back(world: World) -> None:
+    """Also not after a restart, and not from a control plane that was restored from a backup made before it."""
+    plane, other = HostilePlane(), a_paused_document(world, 1)
+    older, (grave, raw) = a_paused_document(world), a_tombstone(world, revision=3)
+    say(plane, 1, (grave, raw), other)
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+        listener.accepted.carried_out(listener.accepted.desired.documents[grave.id])
+        say(plane, 2, other)
+        await accepted(listener, 2)
+        assert set(listener.accepted.desired.documents) == {other[0].id}
+        assert grave.id not in listener.accepted.desired.unlisted
+        say(plane, 3, older, other)
+        await accepted(listener, 3)
+        assert listener.accepted.desired.refusals[grave.id].reason == "RevisionWentBack"
+    assert await kept(world) == {other[0].digest}
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 3)
+        assert listener.accepted.desired.refusals[grave.id].reason == "RevisionWentBack"
+        newer = replace(older[0], revision=4), older[1]
+        say(plane, 4, newer, other)
+        await accepted(listener, 4)
+        assert set(listener.accepted.desired.documents) == {grave.id, other[0].id}
+
+
+async def test_a_tombstone_with_work_left_stays_when_it_is_no_longer_listed(world: World) -> None:
+    plane, (grave, raw) = HostilePlane(), a_tombstone(world, revision=3)
+    say(plane, 1, (grave, raw))
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+        say(plane, 2)
+        await accepted(listener, 2)
+        assert listener.accepted.desired.unlisted == {grave.id}
+    assert await kept(world) == {grave.digest}
+
+
+async def test_a_document_that_was_lost_while_the_agent_slept_does_not_come_back_older(world: World) -> None:
+    plane, first = HostilePlane(), a_paused_document(world)
+    newest = replace(first[0], revision=5), first[1]
+    say(plane, 1, newest)
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+    await delete_document(world, first[0])
+    older = a_paused_document(world, team="older")
+    say(plane, 2, older)
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 2)
+        assert listener.accepted.desired.refusals[first[0].id].reason == "RevisionWentBack"
+        say(plane, 3, newest)
+        await accepted(listener, 3)
+        assert listener.accepted.desired.documents[first[0].id].entry.revision == 5
+
+
+async def test_a_refusal_of_an_instance_that_never_was_is_forgotten_with_its_line(world: World) -> None:
+    plane, first, raw = HostilePlane(), a_paused_document(world, 1), b"nonsense"
+    bad = an_entry(raw, str(uuid.uuid4()))
+    say(plane, 1, first, (bad, raw))
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+        listener.statuses.told(listener.statuses.untold())
+        assert listener.condition(bad.id, "Accepted").reason == "Malformed"
+        say(plane, 2, first)
+        await accepted(listener, 2)
+        assert bad.id not in listener.statuses.everything()
+
+
+async def test_bytes_that_were_refused_are_not_fetched_and_told_again_with_each_index(world: World) -> None:
+    class CountingPlane(HostilePlane):
+        """Counts what it is asked for."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.asked: list[str] = []
+
+        async def documents(self, entries: Sequence[Entry]) -> Mapping[str, bytes]:
+            self.asked += [entry.id for entry in entries]
+            return await super().documents(entries)
+
+    plane, first, second, raw = CountingPlane(), a_paused_document(world, 1), a_paused_document(world, 2), b"nonsense"
+    bad = an_entry(raw, str(uuid.uuid4()))
+    say(plane, 1, first, (bad, raw))
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+        say(plane, 2, first, second, (bad, raw))
+        await accepted(listener, 2)
+        assert sorted(plane.asked) == sorted([first[0].id, second[0].id, bad.id])
+        assert listener.accepted.desired.refusals[bad.id].reason == "Malformed"
+        assert len([fact for fact in listener.facts.stated if isinstance(fact, StateRefused)]) == 1

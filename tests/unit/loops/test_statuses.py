@@ -64,3 +64,33 @@ def test_a_condition_of_the_agent_is_news_only_when_it_says_something_new() -> N
     statuses.claim(replace(condition, since=LATER))
     assert not statuses.news.is_set()
     assert statuses.conditions() == (condition,)
+
+
+def test_what_is_gone_for_good_is_forgotten_once_its_last_status_was_told() -> None:
+    statuses = Statuses()
+    statuses.put(STATUS)
+    statuses.forget("one")
+    last = statuses.untold()
+    assert [status.id for status in last] == ["one"]
+    statuses.told(last)
+    assert statuses.everything() == {}
+    statuses.retell(last)
+    assert statuses.untold() == ()
+
+
+def test_what_was_told_already_is_forgotten_at_once_and_the_unknown_without_a_word() -> None:
+    statuses = Statuses()
+    statuses.put(STATUS)
+    statuses.told(statuses.untold())
+    statuses.forget("one")
+    statuses.forget("never seen")
+    assert statuses.everything() == {}
+
+
+def test_an_instance_that_comes_back_before_it_was_told_as_gone_stays() -> None:
+    statuses = Statuses()
+    statuses.put(STATUS)
+    statuses.forget("one")
+    statuses.put(replace(STATUS, revision=2))
+    statuses.told(statuses.untold())
+    assert statuses.everything()["one"].revision == 2

@@ -1,17 +1,14 @@
-"""Which documents are acted upon at all, and what stays in force where one is refused."""
+"""What the guard refuses to work on: namespaces of others, and moves from one to another."""
 
 from __future__ import annotations
 
 import pytest
 
-from agent.model.desired import Document, Entry
 from agent.model.errors import Refused
 from agent.model.objects import Inventory, Owned, Seen
-from agent.planning.acceptance import accept
 from agent.planning.guard import judge, judge_namespace
 from agent.planning.ownership import owned_as
-from agent.wire.codec import parse_document
-from tests.support.builders import AN_ID, a_document, a_manifest, an_entry, as_applied, document_bytes
+from tests.support.builders import AN_ID, a_document, a_manifest, as_applied
 
 OTHER_ID = "5b1c1f5e-2f8e-4f0c-8a8e-0d5f2f1c9b22"
 
@@ -70,49 +67,3 @@ def test_a_namespace_whose_making_was_cut_short_is_known_by_our_fields() -> None
 def test_a_namespace_that_somebody_made_in_place_of_ours_is_theirs() -> None:
     before = Inventory(AN_ID, owned=(Owned(Seen(HOME).ref, uid="ours"),), namespace_created=True)
     assert not judge_namespace(a_document().instance, Seen(HOME), inventory=before)
-
-
-def test_one_bad_document_holds_up_no_other() -> None:
-    good, bad = document_bytes(), document_bytes(OTHER_ID, name="NOT A NAME")
-    entries = [an_entry(bad, OTHER_ID), an_entry(good)]
-    judged = accept(
-        entries,
-        {entry.digest: raw for entry, raw in zip(entries, (bad, good), strict=True)},
-        before={},
-        parse=parse_document,
-    )
-    assert set(judged.documents) == {AN_ID}
-    assert "metadata.name" in judged.refusals[OTHER_ID].message
-
-
-def test_what_was_in_force_stays_when_its_successor_is_refused() -> None:
-    before = {AN_ID: a_document(revision=1)}
-    forged = Entry(AN_ID, 2, "0" * 64, 10)
-    judged = accept([forged], {forged.digest: b"x" * 10}, before=before, parse=parse_document)
-    assert judged.documents == before
-    assert judged.refusals[AN_ID].reason == "DigestMismatch"
-
-
-def test_an_instance_that_is_no_longer_listed_keeps_its_document() -> None:
-    before = {AN_ID: a_document()}
-    assert accept([], {}, before=before, parse=parse_document).documents == before
-
-
-def test_an_older_revision_is_refused() -> None:
-    raw = document_bytes(team="older")
-    before = {AN_ID: a_document(revision=5)}
-    entry = an_entry(raw, revision=4)
-    judged = accept([entry], {entry.digest: raw}, before=before, parse=parse_document)
-    assert judged.refusals[AN_ID].reason == "RevisionWentBack"
-    assert judged.documents == before
-
-
-def test_a_revision_that_says_the_same_needs_no_bytes() -> None:
-    held = a_document(revision=1)
-    entry = Entry(AN_ID, 2, held.entry.digest, held.entry.size)
-    judged = accept([entry], {}, before={AN_ID: held}, parse=_never)
-    assert judged.documents[AN_ID].entry.revision == 2
-
-
-def _never(entry: Entry, raw: bytes) -> Document:
-    raise AssertionError(f"{entry} of {len(raw)} bytes was parsed")
