@@ -12,10 +12,10 @@ from typing import Any
 
 import jsonpatch
 
-from sandbox.cluster import errors, merge
+from sandbox.cluster import admission, errors, merge, scaling
 from sandbox.cluster.conventions import allocate, checks, lives, names
 from sandbox.cluster.errors import ApiError, Cause
-from sandbox.cluster.kinds import NAMESPACE, POD, SERVICE_ACCOUNT, Catalogue, Json, Kind
+from sandbox.cluster.kinds import POD, Catalogue, Json, Kind
 from sandbox.cluster.pace import Pace, stamp
 from sandbox.cluster.store import Store, Stored, held_by
 
@@ -85,8 +85,9 @@ class Api:
             read = merge.decoded(document, schema)
             revised = lives.revised(live.kind, live.document, read, subresource=write.subresource)
         owned = merge.update(
-            live.document, revised, manager=write.manager, now=self.now(), schema=schema, subresource=write.subresource
-        )
+            live.document, revised, manager=write.manager, now=self._written_at(write), schema=schema,
+            subresource=write.subresource,
+        )  # fmt: skip
         return self._commit(live, owned, write)
 
     def apply(self, live: Stored, applied: Json, write: Write) -> Stored:
@@ -96,6 +97,9 @@ class Api:
             ApiError: 409 naming the managers and fields in conflict, 422 for the content.
         """
         merged = self._merged(live.document, applied, live.kind, write)
+        if write.subresource == "scale":
+            # A Scale from which the last owner took the replicas says none; a workload itself would say one.
+            merged["spec"].setdefault("replicas", 0)
         self._require_same(live, merged["metadata"])
         if merge.unchanged(live.document, merged):
             return live
@@ -106,8 +110,12 @@ class Api:
         """Create an object out of one manager's intent; ``place`` are its name and namespace.
 
         Raises:
-            ApiError: as for ``create``.
+            ApiError: as for ``create``; 409 when it is meant for an object of a certain uid.
         """
+        uid = (applied.get("metadata") or {}).get("uid")
+        if uid:
+            message = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            raise errors.conflict(kind, place["name"], message)
         merged = self._merged(None, applied, kind, write)
         owners = merged["metadata"].get("managedFields", [])
         with errors.shaped(kind):
@@ -115,16 +123,20 @@ class Api:
         born["metadata"]["managedFields"] = owners
         return self._settle_in(kind, born, write)
 
+    def _written_at(self, write: Write) -> str:
+        """Return the time that an entry gets; what is owned through a Scale has none, it gets lost on the way back."""
+        return "" if write.subresource == "scale" else self.now()
+
     def _merged(self, live: Json | None, applied: Json, kind: Kind, write: Write) -> Json:
         schema = schema_of(kind)
         try:
             return merge.apply(
-                live, applied, manager=write.manager, force=write.force, now=self.now(), schema=schema,
+                live, applied, manager=write.manager, force=write.force, now=self._written_at(write), schema=schema,
                 subresource=write.subresource,
             )  # fmt: skip
         except merge.ApplyConflict as conflict:
-            details = {"causes": conflict.causes}
-            raise ApiError(conflict.status, conflict.reason, str(conflict), details=details) from conflict
+            seen_as = scaling.SCALE if write.subresource == "scale" else kind
+            raise errors.contested(conflict, kind=kind, seen_as=seen_as) from conflict
         except merge.InvalidApply as fault:
             raise ApiError(fault.status, fault.reason, str(fault)) from fault
 
@@ -133,9 +145,9 @@ class Api:
         name, prefix = metadata.get("name", ""), metadata.get("generateName", "")
         # Who refuses before a name is made speaks of what it would begin with.
         if kind.namespaced:
-            self._require_open(kind, metadata["namespace"], name or prefix)
+            admission.require_open(self.store, kind, metadata["namespace"], name or prefix)
         if kind == POD:
-            self._require_account(document, name or prefix)
+            admission.require_account(self.store, document, name or prefix)
         if not name and prefix:
             name = names.generated(prefix, lambda made: self._is_taken(kind, metadata, made))
         if self._is_taken(kind, metadata, name):
@@ -157,6 +169,7 @@ class Api:
             return live
         # What may not change is a rule of the object itself: other doors let through no more than their own part.
         self._require_sound(live.kind, revised, None if write.subresource else live.document)
+        admission.require_growth(self.store, live, revised)
         if write.subresource in _COUNTING_DOORS and lives.counts_as_new_generation(live.kind, live.document, revised):
             revised["metadata"]["generation"] = live.document["metadata"].get("generation", 0) + 1
         if write.dry_run:
@@ -165,31 +178,12 @@ class Api:
             return self.store.remove(live, revised)
         return self.store.put(live.kind, revised)
 
-    def _require_open(self, kind: Kind, namespace: str, name: str) -> None:
-        home = self.live(NAMESPACE, "", namespace)
-        if home.deleting:
-            cause = Cause("NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace")
-            message = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise errors.forbidden(kind, name, message, causes=[cause])
-
-    def _require_account(self, pod: Json, name: str) -> None:
-        namespace, account = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName", "default")
-        if self.store.get(SERVICE_ACCOUNT, namespace, account) is None:
-            message = f'error looking up service account {namespace}/{account}: serviceaccount "{account}" not found'
-            raise errors.forbidden(POD, name, message)
-
     def _require_same(self, live: Stored, metadata: Json) -> None:
         if metadata.get("resourceVersion") not in {None, "", str(live.version)}:
             raise errors.modified(live.kind, live.name)
         if metadata.get("uid") not in {None, "", live.uid}:
-            sent, present = metadata["uid"], live.uid
-            place = "/".join((live.kind.plural, *filter(None, live.key)))
-            message = (
-                f"StorageError: invalid object, Code: 4, Key: /registry/{place}"
-                f", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {sent}, "
-                f"UID in object meta: {present}"
-            )
-            raise errors.conflict(live.kind, live.name, message)
+            # The real server looks twice: as a rule of all objects and as one of this kind.
+            raise errors.invalid(live.kind, live.name, [Cause.immutable("metadata.uid", metadata["uid"])] * 2)
 
     def _require_sound(self, kind: Kind, document: Json, live: Json | None) -> None:
         with errors.shaped(kind):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.cluster.kinds import Json, Kind
+from sandbox.cluster.merge import ApplyConflict
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -117,7 +118,7 @@ def modified(kind: Kind, name: str) -> ApiError:
 
 def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     """422: fields are wrong; each is a cause."""
-    sentences = [f"{cause.field}: {cause.message}" for cause in causes]
+    sentences = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     joined = sentences[0] if len(sentences) == 1 else f"[{', '.join(sentences)}]"
     details = _about(kind, name, causes=causes, by_kind=True)
     return ApiError(422, "Invalid", f'{kind.qualified} "{name}" is invalid: {joined}', details=details)
@@ -149,6 +150,39 @@ def precondition(kind: Kind, name: str, message: str) -> ApiError:
     """409: a precondition of a DELETE does not hold; here the real server names the kind, not the resource."""
     text = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {message}'
     return ApiError(409, "Conflict", text, details=_about(kind, name, by_kind=True))
+
+
+def contested(conflict: ApplyConflict, *, kind: Kind, seen_as: Kind) -> ApiError:
+    """409: others hold fields with other values; through a Scale their version is the Scale's."""
+
+    def words(text: str) -> str:
+        return text.replace(f"using {kind.api_version}", f"using {seen_as.api_version}")
+
+    causes = [cause | {"message": words(cause["message"])} for cause in conflict.causes]
+    return ApiError(409, "Conflict", words(str(conflict)), details={"causes": causes})
+
+
+def other_uid(kind: Kind, key: tuple[str, str], *, sent: str, present: str) -> ApiError:
+    """409: a PUT is meant for another object of the name, or for one that is gone."""
+    place = "/".join((kind.plural, *filter(None, key)))
+    message = (
+        f"StorageError: invalid object, Code: 4, Key: /registry/{place}"
+        f", ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {sent}, "
+        f"UID in object meta: {present}"
+    )
+    return conflict(kind, key[1], message)
+
+
+def other_scale(kind: Kind, name: str, *, sent: str, present: str) -> ApiError:
+    """409: a patch of a Scale is meant for another object of the name."""
+    resource = f"{kind.plural}/scale"
+    message = f"Precondition failed: UID in precondition: {sent}, UID in object meta: {present}"
+    return conflict(Kind(kind.group, kind.version, kind.name, resource), name, message)
+
+
+def not_acceptable(message: str) -> ApiError:
+    """406: the object has no such form."""
+    return ApiError(406, "NotAcceptable", message)
 
 
 def unknown_path() -> ApiError:

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import Enum
 
 from sandbox.cluster import tables
+from sandbox.cluster.errors import ApiError, not_acceptable
 from sandbox.cluster.kinds import BUILT_IN, Json, Kind
 from sandbox.cluster.store import Stored, encoded
 
@@ -21,7 +22,8 @@ class Shape(Enum):
     """What of an object is shown."""
 
     WHOLE = "whole"
-    METADATA = "metadata"
+    METADATA = "PartialObjectMetadata"
+    METADATA_LIST = "PartialObjectMetadataList"
     TABLE = "table"
 
 
@@ -33,7 +35,13 @@ class Form:
     moment: datetime
 
     def one(self, stored: Stored) -> bytes:
-        """Return an object as it is answered alone."""
+        """Return an object as it is answered alone.
+
+        Raises:
+            ApiError: 406, when a list was asked for.
+        """
+        if self.shape is Shape.METADATA_LIST:
+            raise _unfit(self.shape, f"is not a list (*{_go_type(stored.kind)})")
         if self.shape is Shape.WHOLE:
             return stored.body
         if self.shape is Shape.METADATA:
@@ -45,13 +53,19 @@ class Form:
         return bookmark.body if self.shape is Shape.WHOLE else encoded(_partial(bookmark))
 
     def many(self, kind: Kind, objects: list[Stored], metadata: Json) -> bytes:
-        """Return objects as the list that is answered."""
+        """Return objects as the list that is answered.
+
+        Raises:
+            ApiError: 406, when one object was asked for.
+        """
+        if self.shape is Shape.METADATA:
+            raise _unfit(self.shape, f"is a list (*{_go_type(kind)}List)")
         if self.shape is Shape.TABLE:
             return encoded(self._table(kind, objects, metadata))
         name, version = f"{kind.name}List", kind.api_version
-        if self.shape is Shape.METADATA:
+        if self.shape is Shape.METADATA_LIST:
             name, version = "PartialObjectMetadataList", _META
-            items = [self.one(stored) for stored in objects]
+            items = [encoded(_partial(stored)) for stored in objects]
         else:
             items = [stored.item if kind in BUILT_IN else stored.body for stored in objects]
         head = encoded({"kind": name, "apiVersion": version, "metadata": metadata})[:-1]
@@ -66,11 +80,22 @@ class Form:
 
 def form_for(accept: str, kind: Kind, moment: datetime) -> Form:
     """Return the form that an ``Accept`` header asks for; kinds without a table of their own are shown whole."""
+    if "as=PartialObjectMetadataList" in accept:
+        return Form(Shape.METADATA_LIST, moment)
     if "as=PartialObjectMetadata" in accept:
         return Form(Shape.METADATA, moment)
     if "as=Table" in accept and kind in tables.TABLES:
         return Form(Shape.TABLE, moment)
     return Form(Shape.WHOLE, moment)
+
+
+def _unfit(asked: Shape, found: str) -> ApiError:
+    return not_acceptable(f"you requested {asked.value}, but the requested object {found}")
+
+
+def _go_type(kind: Kind) -> str:
+    """Return the type that the real server names in its refusals."""
+    return f"{kind.group.partition('.')[0] or 'core'}.{kind.name}"
 
 
 def _partial(stored: Stored) -> Json:

@@ -5,7 +5,7 @@ Here: the translation both ways. Not here: what replicas cause.
 
 from __future__ import annotations
 
-from sandbox.cluster.errors import Cause, invalid
+from sandbox.cluster.errors import Cause, invalid, other_scale
 from sandbox.cluster.kinds import Json, Kind
 from sandbox.cluster.store import Stored
 
@@ -33,9 +33,10 @@ def scaled(stored: Stored, scale: Json) -> Json:
     """Return the workload that has the replicas of ``scale``.
 
     Raises:
-        ApiError: 422, when there are fewer than none.
+        ApiError: 422, when there are fewer than none; 409, when it is the Scale of another object.
     """
     document = stored.document
+    _require_same(stored, scale["metadata"])
     metadata = document["metadata"] | {
         key: scale["metadata"][key] for key in ("resourceVersion",) if key in scale["metadata"]
     }
@@ -46,10 +47,16 @@ def scaled(stored: Stored, scale: Json) -> Json:
 
 
 def intent(stored: Stored, applied: Json) -> Json:
-    """Return an applied Scale as an intent on the workload itself."""
-    return {
-        "apiVersion": stored.kind.api_version,
-        "kind": stored.kind.name,
-        "metadata": applied["metadata"],
-        "spec": applied.get("spec", {}),
-    }
+    """Return an applied Scale as an intent on the workload itself.
+
+    Raises:
+        ApiError: 409, when it is the Scale of another object.
+    """
+    _require_same(stored, applied["metadata"])
+    head = {"apiVersion": stored.kind.api_version, "kind": stored.kind.name, "metadata": applied["metadata"]}
+    return head | ({"spec": applied["spec"]} if applied.get("spec") else {})
+
+
+def _require_same(stored: Stored, metadata: Json) -> None:
+    if metadata.get("uid", stored.uid) != stored.uid:
+        raise other_scale(stored.kind, stored.name, sent=metadata["uid"], present=stored.uid)

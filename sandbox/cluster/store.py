@@ -139,6 +139,10 @@ class Store:
             raise expired(version, changes[0].version)
         return [change for change in changes if change.version > version]
 
+    def changed(self, kind: Kind) -> int:
+        """Return the version of the last change of a kind."""
+        return self._shelf(kind).changes[-1].version
+
     def put(self, kind: Kind, document: Json) -> Stored:
         """Store ``document`` under the next version, which is written into it, and tell the listeners."""
         stored = self._stamped(kind, document)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sandbox.cluster import asks, errors, logs, merge, reads, scaling
+from sandbox.cluster import asks, errors, logs, merge, reads, reviews, scaling
 from sandbox.cluster.api import APPLY_PATCH, PATCHES, STRATEGIC_PATCH, Api, patched, schema_of
 from sandbox.cluster.calls import Answer, Call
 from sandbox.cluster.deletion import Deletion, delete
@@ -66,6 +66,7 @@ def _live(api: Api, call: Call) -> Stored:
 def _post(api: Api, call: Call) -> Answer:
     document = _sent(call)
     if not call.target.kind.stored:
+        reviews.require_sound(document)
         return Answer(201, encoded(document | {"status": {"allowed": True}}))
     created = api.create(call.target.kind, document, call.write())
     return replace(_shown(api, call, created, code=201), named=created.name)
@@ -80,7 +81,9 @@ def _sent(call: Call) -> Json:
 
 def _put(api: Api, call: Call) -> Answer:
     document, target = _sent(call), call.target
-    if target.kind.upserted and api.store.get(target.kind, target.namespace, target.name) is None:
+    found = api.store.get(target.kind, target.namespace, target.name)
+    _require_identity(call, document, found)
+    if target.kind.upserted and found is None:
         return _shown(api, call, api.create(target.kind, document, call.write()), code=201)
     live = _live(api, call)
     if target.subresource == "scale":
@@ -89,6 +92,13 @@ def _put(api: Api, call: Call) -> Answer:
         cause = errors.Cause.invalid("metadata.resourceVersion", 0, "must be specified for an update")
         raise errors.invalid_resource(target.kind, target.name, cause)
     return _shown(api, call, api.replace(live, document, call.write()))
+
+
+def _require_identity(call: Call, document: Json, found: Stored | None) -> None:
+    kind, target, sent = call.target.kind, call.target, document["metadata"].get("uid")
+    present = found.uid if found else ""
+    if sent and sent != present and (found or kind.upserted):
+        raise errors.other_uid(kind, (target.namespace, target.name), sent=sent, present=present)
 
 
 def _patch(api: Api, call: Call) -> Answer:

@@ -62,6 +62,7 @@ class Watch:
         self._feed = feed
         self._ask = ask
         self._bookmark_seconds = bookmark_seconds
+        self._began = ask.version or api.store.version
         self._first = self._beginning()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -78,7 +79,7 @@ class Watch:
             if len(changes) < len(taken):
                 return
             if not taken and self._ask.bookmarks and clock() < end:
-                yield self._bookmark({})
+                yield self._progress()
 
     async def _take(self, until: float) -> Sequence[Change | Stopped]:
         try:
@@ -90,9 +91,9 @@ class Watch:
     def _beginning(self) -> list[bytes]:
         if self._ask.initial:
             events = [self._encoded("ADDED", stored) for stored in select(self._api, self._target, self._ask)]
-            return (
-                [*events, self._bookmark(_INITIAL_EVENTS_END)] if self._ask.marked and self._ask.bookmarks else events
-            )
+            if self._ask.marked and self._ask.bookmarks:
+                events.append(self._bookmark(self._api.store.version, _INITIAL_EVENTS_END))
+            return events
         try:
             past = self._api.store.since(self._target.kind, self._ask.version or self._api.store.version)
         except ApiError as lost:
@@ -116,10 +117,19 @@ class Watch:
         return stored is not None and (lets_through is None or lets_through(stored.document))
 
     def _encoded(self, event: str, stored: Stored) -> bytes:
-        return _line(event, self._form(self._api.pace.now()).one(stored))
+        try:
+            return _line(event, self._form(self._api.pace.now()).one(stored))
+        except ApiError:
+            # An object cannot be shown in the form of a list: the real server says so in its own log and hangs up.
+            self._feed.stop()
+            return b""
 
-    def _bookmark(self, metadata: Json) -> bytes:
-        version = self._api.store.version
+    def _progress(self) -> bytes:
+        """Return a bookmark, or nothing: a kind of which nothing was written since the watch began has no news."""
+        version = self._api.store.changed(self._target.kind)
+        return self._bookmark(version, {}) if version > self._began else b""
+
+    def _bookmark(self, version: int, metadata: Json) -> bytes:
         document = {"metadata": metadata | {"resourceVersion": str(version)}}
         mark = Stored(self._target.kind, "", "", version, document, encoded(document))
         return _line("BOOKMARK", self._form(self._api.pace.now()).mark(mark))

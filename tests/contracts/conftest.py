@@ -7,6 +7,7 @@ import pytest
 from sandbox.testcluster import TestCluster
 from tests.support.kube import Kube, connected
 from tests.support.objects import Objects
+from tests.support.widgets import Widgets, defined
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ async def kube(any_cluster: TestCluster) -> AsyncIterator[Kube]:
 def objects(kube: Kube, any_namespace: str) -> Objects:
     """The objects of a namespace of this test alone."""
     return Objects(kube, any_namespace)
+
+
+@pytest.fixture
+async def widgets(kube: Kube, any_namespace: str) -> AsyncIterator[Widgets]:
+    """A kind of its own for this test, served."""
+    async with defined(kube, any_namespace) as found:
+        yield found

@@ -70,6 +70,27 @@ async def test_a_precondition_that_does_not_hold(
     assert answer.body["details"] == {"name": "settings", "kind": "ConfigMap"}
 
 
+@pytest.mark.parametrize(("wrong", "field"), [("uid", "UID"), ("resourceVersion", "ResourceVersion")])
+@pytest.mark.parametrize("dry", [{}, {"dryRun": ["All"]}])
+async def test_both_preconditions_must_hold(kube: Kube, objects: Objects, wrong: str, field: str, dry: Json) -> None:
+    metadata = (await objects.create(config_map(), "ann"))["metadata"]
+    conditions = {name: metadata[name] for name in ("uid", "resourceVersion")} | {wrong: "1"}
+    answer = await kube.request("DELETE", objects.path(config_map()), {"preconditions": conditions} | dry)
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert f"the {field} in the precondition (1)" in answer.body["message"]
+    assert (await objects.get(config_map()))["metadata"] == metadata
+
+
+async def test_a_deletion_that_waits_still_looks_at_its_preconditions(kube: Kube, objects: Objects) -> None:
+    """The mark of the first deletion is a change, too."""
+    metadata = (await objects.create(held("settings"), "ann"))["metadata"]
+    conditions = {name: metadata[name] for name in ("uid", "resourceVersion")}
+    path = objects.path(config_map())
+    assert (await kube.request("DELETE", path, {"preconditions": conditions})).status == 200
+    answer = await kube.request("DELETE", path, {"preconditions": conditions})
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+
+
 async def test_preconditions_that_hold(kube: Kube, objects: Objects) -> None:
     metadata = (await objects.create(config_map(), "ann"))["metadata"]
     conditions = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]}

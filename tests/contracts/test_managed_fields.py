@@ -1,7 +1,5 @@
 """Ownership after creates, replacements and patches, and what becomes of it when applies follow."""
 
-import asyncio
-
 from tests.support.kube import Json
 from tests.support.objects import (
     Objects,
@@ -12,6 +10,7 @@ from tests.support.objects import (
     managers,
     owned,
 )
+from tests.support.servertime import next_second
 
 IN_WEB = 'spec template spec containers {"name":"web"}'
 
@@ -43,7 +42,7 @@ async def test_a_create_drops_what_its_kind_does_not_have(objects: Objects) -> N
 
 async def test_only_a_change_moves_the_time_of_an_entry(objects: Objects) -> None:
     stored = await objects.apply(config_map(a="1"), "ann")
-    await next_second(objects)
+    await next_second(objects.kube)
     assert await objects.apply(config_map(a="1"), "ann") == stored
     assert await objects.patch(config_map(), {"data": {"a": "1"}}, "pete") == stored
     later = entry(await objects.apply(config_map(a="2"), "ann"), "ann")
@@ -62,7 +61,7 @@ async def test_a_zero_that_does_not_stay_is_written_once(objects: Objects) -> No
         "spec": {"ports": [{"port": 80}], "publishNotReadyAddresses": False},
     }
     stored = await objects.apply(zero, "ann")
-    await next_second(objects)
+    await next_second(objects.kube)
     assert await objects.apply(zero, "ann") == stored
 
 
@@ -77,17 +76,9 @@ async def test_a_zero_that_does_not_stay_can_change_the_order_of_entries(objects
     await objects.apply(zero, "ann")
     labelled = but(but(zero, "spec", "publishNotReadyAddresses"), "metadata", "labels", value={"a": "1"})
     await objects.apply(labelled, "bob")
-    await next_second(objects)
+    await next_second(objects.kube)
     stored = await objects.apply(zero, "ann")
     assert managers(stored) == [("bob", "Apply"), ("ann", "Apply")]
-
-
-async def next_second(objects: Objects) -> None:
-    """Return when the server's clock shows another second than now."""
-    first = (await objects.kube.request("GET", "/version")).headers["Date"]
-    async with asyncio.timeout(5):
-        while (await objects.kube.request("GET", "/version")).headers["Date"] == first:
-            pass
 
 
 async def test_a_changed_field_changes_hands(objects: Objects) -> None:

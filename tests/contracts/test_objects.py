@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.kube import Json, Kube
-from tests.support.objects import JSON_PATCH, MERGE_PATCH, Objects, but, config_map
+from tests.support.objects import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, Objects, but, config_map
 
 PARTIAL = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 
@@ -93,6 +93,37 @@ async def test_a_put_of_another_uid_is_refused(kube: Kube, objects: Objects) -> 
     assert (answer.status, answer.body["reason"]) == (409, "Conflict")
     expected = f"Precondition failed: UID in precondition: other, UID in object meta: {created['metadata']['uid']}"
     assert answer.body["message"].endswith(expected)
+
+
+@pytest.mark.parametrize("form", [MERGE_PATCH, APPLY_PATCH])
+async def test_a_patch_of_another_uid_is_invalid(kube: Kube, objects: Objects, form: str) -> None:
+    await objects.create(config_map(a="1"), "ann")
+    sent = but(config_map(a="2"), "metadata", "uid", value="other")
+    params = {"fieldManager": "bob"} | ({"force": "true"} if form == APPLY_PATCH else {})
+    answer = await kube.request("PATCH", objects.path(config_map()), sent, content_type=form, params=params)
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert answer.body["message"] == (
+        'ConfigMap "settings" is invalid: metadata.uid: Invalid value: "other": field is immutable'
+    )
+    assert {cause["field"] for cause in answer.body["details"]["causes"]} == {"metadata.uid"}
+
+
+async def test_an_apply_to_an_object_that_is_gone_does_not_make_another(objects: Objects) -> None:
+    sent = but(config_map(a="1"), "metadata", "uid", value="gone")
+    answer = await objects.try_apply(sent, "ann")
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
+    assert answer.body["message"] == (
+        'Operation cannot be fulfilled on configmaps "settings": '
+        "uid mismatch: the provided object specified uid gone, and no existing object was found"
+    )
+
+
+async def test_an_apply_at_a_version_creates_all_the_same(objects: Objects) -> None:
+    """A resourceVersion is compared with what is there; where nothing is, nothing is compared."""
+    sent = but(config_map(a="1"), "metadata", "resourceVersion", value="7")
+    assert (await objects.try_apply(sent, "ann")).status == 201
+    answer = await objects.try_apply(sent, "ann")
+    assert (answer.status, answer.body["reason"]) == (409, "Conflict")
 
 
 async def test_a_put_does_not_create_most_kinds(kube: Kube, objects: Objects) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from tests.support.behaving import has, is_true, pod
-from tests.support.kube import Json, Kube
-from tests.support.objects import Objects, but
+from tests.support.kube import DEADLINE_SECONDS, Json, Kube, Response
+from tests.support.objects import MERGE_PATCH, Objects, but
 
 CLAIM: Json = {
     "apiVersion": "v1",
@@ -14,6 +16,10 @@ CLAIM: Json = {
     "metadata": {"name": "data"},
     "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
 }
+IMMUTABLE = (
+    "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound "
+    "claims"
+)
 BOUND = has("status", "phase", equal="Bound")
 
 
@@ -71,6 +77,76 @@ async def test_a_bound_claim_keeps_its_volume(kube: Kube, objects: Objects) -> N
     answer = await objects.try_patch(CLAIM, {"spec": {"volumeName": "other"}}, "ann")
     assert answer.status == 422
     assert answer.body["details"]["causes"][0]["message"].startswith("Forbidden: spec is immutable after creation")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"accessModes": ["ReadWriteMany"]},
+        {"storageClassName": "other"},
+        {"volumeMode": "Block"},
+        {"selector": {"matchLabels": {"a": "b"}}},
+        {"resources": {"limits": {"storage": "9Gi"}}},
+        {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "2Gi"}}},
+    ],
+)
+async def test_of_a_bound_claim_nothing_changes_but_its_size(kube: Kube, objects: Objects, spec: Json) -> None:
+    await objects.create(CLAIM, "ann")
+    bound = await kube.until(objects.path(CLAIM), BOUND)
+    answer = await objects.try_patch(CLAIM, {"spec": spec}, "ann")
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert IMMUTABLE in {each["message"].partition("\n")[0] for each in answer.body["details"]["causes"]}
+    assert (await objects.get(CLAIM))["spec"] == bound["spec"]
+
+
+async def test_a_bound_claim_may_ask_for_another_sort_of_volume(kube: Kube, objects: Objects) -> None:
+    await objects.create(CLAIM, "ann")
+    await kube.until(objects.path(CLAIM), BOUND)
+    stored = await objects.patch(CLAIM, {"spec": {"volumeAttributesClassName": "gold"}}, "ann")
+    assert stored["spec"]["volumeAttributesClassName"] == "gold"
+
+
+@pytest.mark.parametrize("size", ["2Gi", "1Mi"])
+async def test_a_claim_that_waits_keeps_its_size(objects: Objects, size: str) -> None:
+    waiting = but(CLAIM, "spec", "storageClassName", value="there-is-none")
+    await objects.create(waiting, "ann")
+    answer = await objects.try_patch(waiting, larger(size), "ann")
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert answer.body["details"]["causes"][0]["message"].partition("\n")[0] == IMMUTABLE
+
+
+async def test_the_same_size_may_be_written_otherwise(kube: Kube, objects: Objects) -> None:
+    await objects.create(CLAIM, "ann")
+    await kube.until(objects.path(CLAIM), BOUND)
+    stored = await objects.patch(CLAIM, larger("1024Mi"), "ann")
+    assert stored["spec"]["resources"]["requests"] == {"storage": "1Gi"}
+
+
+async def test_a_claim_grows_only_if_its_class_allows_it(kube: Kube, objects: Objects) -> None:
+    await objects.create(CLAIM, "ann")
+    await kube.until(objects.path(CLAIM), BOUND)
+    path = "/apis/storage.k8s.io/v1/storageclasses/standard"
+
+    async def tried_until(status: int, *, allowed: bool) -> Response:
+        """The real server learns of a changed class a moment later."""
+        await kube.request("PATCH", path, {"allowVolumeExpansion": allowed}, content_type=MERGE_PATCH)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while True:
+                answer = await kube.request(
+                    "PATCH", objects.path(CLAIM), larger("2Gi"), content_type=MERGE_PATCH, params={"dryRun": "All"}
+                )
+                if answer.status == status:
+                    return answer
+
+    try:
+        answer = await tried_until(403, allowed=False)
+    finally:
+        await tried_until(200, allowed=True)
+    assert answer.body["reason"] == "Forbidden"
+    assert answer.body["message"] == (
+        'persistentvolumeclaims "data" is forbidden: only dynamically provisioned pvc can be resized and the '
+        "storageclass that provisions the pvc must support resize"
+    )
 
 
 async def test_a_volume_goes_with_its_claim(kube: Kube, objects: Objects) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.kube import Json, Kube
 from tests.support.objects import Objects, but, config_map
+from tests.support.widgets import Widgets
 
 PARTIAL = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 ROOT = "kube-root-ca.crt"
@@ -137,6 +138,7 @@ async def test_a_watch_may_begin_with_changes_only(kube: Kube, objects: Objects)
 
 async def test_a_silent_watch_gets_a_bookmark_before_it_ends(kube: Kube, objects: Objects) -> None:
     created = await objects.create(config_map("a"), "ann")
+    unseen = await objects.create(config_map("b"), "ann")
     params = {
         "resourceVersion": created["metadata"]["resourceVersion"],
         "fieldSelector": "metadata.name=none",
@@ -146,7 +148,16 @@ async def test_a_silent_watch_gets_a_bookmark_before_it_ends(kube: Kube, objects
     async with asyncio.timeout(12), aclosing(kube.watch(objects.collection(config_map()), params)) as events:
         found = [event async for event in events]
     assert {(event["type"], event["object"]["kind"]) for event in found} == {("BOOKMARK", "ConfigMap")}
-    assert int(found[-1]["object"]["metadata"]["resourceVersion"]) >= int(created["metadata"]["resourceVersion"])
+    assert int(found[-1]["object"]["metadata"]["resourceVersion"]) >= int(unseen["metadata"]["resourceVersion"])
+
+
+async def test_a_kind_of_which_nothing_was_written_gets_no_bookmark(kube: Kube, widgets: Widgets) -> None:
+    """Silence is no sign of a dead connection: nothing was written, so there is nothing to mark."""
+    listed = await kube.request("GET", widgets.collection)
+    version = listed.body["metadata"]["resourceVersion"]
+    params = {"resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": "6"}
+    async with aclosing(kube.watch(widgets.collection, params)) as events:
+        assert [event async for event in events] == []
 
 
 async def test_a_watch_ends_when_its_time_is_over(kube: Kube, objects: Objects) -> None:

@@ -6,6 +6,7 @@ field, which a client of this cluster leaves to the real server.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -123,23 +124,28 @@ def _service(live: Json, new: Json) -> Iterator[Cause]:
 
 
 def _claim(live: Json, new: Json) -> Iterator[Cause]:
-    # A claim is bound by writing the volume's name; only from then on may it ask for more room.
-    free = "resources" if live["spec"].get("volumeName") else "volumeName"
+    # A claim is bound by writing the volume's name; only from then on may it ask for more room or another sort of it.
+    bound = bool(live["spec"].get("volumeName"))
 
     def rest(document: Json) -> Json:
-        return {name: value for name, value in document["spec"].items() if name != free}
+        spec: Json = copy.deepcopy(document["spec"])
+        spec.pop("volumeAttributesClassName" if bound else "volumeName", None)
+        if bound:
+            spec["resources"].get("requests", {}).pop("storage", None)
+        return spec
 
     if rest(live) != rest(new):
         message = (
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
         )
         yield Cause.forbidden("spec", message)
-    elif free == "resources" and _room(new) < _room(live):
+    elif room(new) < room(live):
         message = "field can not be less than status.capacity"
         yield Cause.forbidden("spec.resources.requests.storage", message)
 
 
-def _room(claim: Json) -> Fraction:
+def room(claim: Json) -> Fraction:
+    """Return how much a claim asks for."""
     return value_of(claim["spec"]["resources"]["requests"]["storage"])
 
 
@@ -183,6 +189,14 @@ def _definition(document: Json) -> Iterator[Cause]:
         yield Cause.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group')
 
 
+def _lease(document: Json) -> Iterator[Cause]:
+    spec = document.get("spec") or {}
+    if spec.get("leaseDurationSeconds", 1) <= 0:
+        yield Cause.invalid("spec.leaseDurationSeconds", spec["leaseDurationSeconds"], "must be greater than 0")
+    if spec.get("leaseTransitions", 0) < 0:
+        yield Cause.negative("spec.leaseTransitions", spec["leaseTransitions"])
+
+
 def _has_containers(document: Json, path: str = "spec.containers") -> Iterator[Cause]:
     if not document["spec"].get("containers"):
         yield Cause.required(path, "")
@@ -192,6 +206,7 @@ _CONTENT: dict[str, Content] = {
     "Pod": _has_containers,
     "CustomResourceDefinition": _definition,
     "Job": _job,
+    "Lease": _lease,
     "Deployment": _workload,
     "ReplicaSet": _workload,
     "StatefulSet": _workload,

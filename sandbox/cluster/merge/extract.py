@@ -44,6 +44,8 @@ _SELF_ENCODED: Final = {
     "io.k8s.apimachinery.pkg.api.resource.Quantity": "quantity",
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": "scalar",
     "io.k8s.apimachinery.pkg.runtime.RawExtension": "opaque",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.Time": "time",
+    "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": "microtime",
 }
 
 

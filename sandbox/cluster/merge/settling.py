@@ -7,6 +7,7 @@ are refused. Not here: defaults, which only the server of a kind knows.
 from collections.abc import Callable
 from typing import Any
 
+from sandbox.cluster.merge import times
 from sandbox.cluster.merge.quantities import canonical
 from sandbox.cluster.merge.refusals import InvalidObject
 from sandbox.cluster.merge.shapes import DEDUCED, OPAQUE, Field, Object, Schema, Shape, zero_value
@@ -135,6 +136,12 @@ def _item(value: Any, shape: Shape) -> Any:
     return {"string": "", "number": 0, "boolean": False, "quantity": "0"}.get(shape.scalar or "")
 
 
+_ENCODED: dict[str, Callable[[Any], str]] = {
+    "quantity": lambda value: canonical(str(value)),
+    "time": times.whole,
+    "microtime": times.micro,
+}
+"""Scalars that encode themselves."""
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "number": (int, float), "boolean": (bool,)}
 
 
@@ -143,10 +150,11 @@ def _scalar(value: Any, wanted: str) -> Any:
     # To Python a boolean is a number, to Go it is not.
     if not fits or (wanted == "number" and isinstance(value, bool)):
         raise Misfit(f"cannot unmarshal {_sort(value)} into a {wanted}")
-    if wanted != "quantity":
+    encode = _ENCODED.get(wanted)
+    if encode is None:
         return value
     try:
-        return canonical(str(value))
+        return encode(value)
     except ValueError as problem:
         raise Misfit(str(problem)) from problem
 
