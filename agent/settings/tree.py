@@ -100,6 +100,9 @@ class ClusterSettings(Branch):
     namespace: Name = "perigee-system"
     """The agent's own namespace: its lease, identity, accepted state and inventories live there. Another name starts
     from nothing: the agent enrols again and adopts what its labels show."""
+    service_account: Name | None = None
+    """The agent's own ServiceAccount; when set, the agent binds ClusterRole perigee-instance to it in each instance's
+    namespace. Default: none, for an agent that runs with rights over the whole cluster already."""
 
 
 class UplinkSettings(Branch):

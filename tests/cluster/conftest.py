@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,10 @@ from agent.cluster.connection import connect
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.loops.pace import SystemClock
+from sandbox.realcluster import RealCluster
 from sandbox.testcluster import TestCluster
+from tests.support.kubectl import Kubectl
+from tests.support.rights import FILE, NAMESPACE, agent_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,12 @@ async def edge(any_cluster: TestCluster, any_namespace: str) -> AsyncIterator[Ed
         )
     finally:
         await client.close()
+
+
+@pytest.fixture(scope="session")
+async def account(real_cluster: RealCluster) -> AsyncIterator[Path]:
+    """The kubeconfig of the agent's account, after what the README says to do: kubectl apply."""
+    kubectl = Kubectl(real_cluster.programs["kubectl"], real_cluster.kubeconfig, NAMESPACE)
+    await kubectl("apply", f"--filename={FILE}")
+    async with agent_account(real_cluster) as kubeconfig:
+        yield kubeconfig
