@@ -1,4 +1,7 @@
-"""The agent's cluster edge, connected to each kind of cluster in turn, in a namespace of the test's own."""
+"""The agent's cluster edge, connected to each kind of cluster in turn, in a namespace of the test's own.
+
+On a real cluster it connects as the agent's account, with the rights of the role file and no others.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from agent.loops.pace import SystemClock
 from sandbox.realcluster import RealCluster
 from sandbox.testcluster import TestCluster
 from tests.support.kubectl import Kubectl
-from tests.support.rights import FILE, NAMESPACE, agent_account
+from tests.support.rights import FILE, NAMESPACE, agent_account, lend
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +34,28 @@ class Edge:
     instance_id: str
 
 
+@pytest.fixture(scope="session")
+async def account(real_cluster: RealCluster) -> AsyncIterator[Path]:
+    """The kubeconfig of the agent's account, after what the README says to do: kubectl apply."""
+    kubectl = Kubectl(real_cluster.programs["kubectl"], real_cluster.kubeconfig, NAMESPACE)
+    await kubectl("apply", f"--filename={FILE}")
+    async with agent_account(real_cluster) as kubeconfig:
+        yield kubeconfig
+
+
 @pytest.fixture
-async def edge(any_cluster: TestCluster, any_namespace: str) -> AsyncIterator[Edge]:
-    client = KubeClient(await connect(any_cluster.kubeconfig))
+def edge_kubeconfig(request: pytest.FixtureRequest, any_cluster: TestCluster) -> Path:
+    """What the edge connects with: on a real cluster as the agent's own account. The embedded one knows no rights."""
+    real = isinstance(any_cluster, RealCluster)
+    kubeconfig: Path = request.getfixturevalue("account") if real else any_cluster.kubeconfig
+    return kubeconfig
+
+
+@pytest.fixture
+async def edge(any_cluster: TestCluster, any_namespace: str, edge_kubeconfig: Path) -> AsyncIterator[Edge]:
+    if isinstance(any_cluster, RealCluster):
+        await lend(any_cluster, edge_kubeconfig, any_namespace)
+    client = KubeClient(await connect(edge_kubeconfig))
     try:
         yield Edge(
             client,
@@ -44,12 +66,3 @@ async def edge(any_cluster: TestCluster, any_namespace: str) -> AsyncIterator[Ed
         )
     finally:
         await client.close()
-
-
-@pytest.fixture(scope="session")
-async def account(real_cluster: RealCluster) -> AsyncIterator[Path]:
-    """The kubeconfig of the agent's account, after what the README says to do: kubectl apply."""
-    kubectl = Kubectl(real_cluster.programs["kubectl"], real_cluster.kubeconfig, NAMESPACE)
-    await kubectl("apply", f"--filename={FILE}")
-    async with agent_account(real_cluster) as kubeconfig:
-        yield kubeconfig

@@ -9,14 +9,17 @@ from dataclasses import replace
 
 import pytest
 
-from agent.cluster.client import APPLY, Request
+from agent.cluster.client import APPLY, KubeClient, Request
+from agent.cluster.connection import connect
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kinds import path_of
+from agent.cluster.secrets import SecretShelf
 from agent.model.errors import Conflict, FieldConflict, KeyLost, Misconfigured, ObjectRefused
 from agent.model.objects import Inventory, Manifest, Owned, Seen
 from agent.planning.ownership import intact, latest_stranger, owned_as
 from agent.ports import KeyDemand, KeyPlace
+from sandbox.testcluster import TestCluster
 from tests.cluster.conftest import Edge
 
 FERNET = KeyDemand("fernet-key", "fernet")
@@ -146,10 +149,14 @@ async def test_an_inventory_is_what_was_saved_and_only_its_last_reader_may_repla
     assert await inventories.load_all() == {}
 
 
-async def test_a_missing_namespace_is_said_in_one_line(edge: Edge) -> None:
-    elsewhere = type(edge.shelf)(edge.client, "nowhere-at-all")
-    with pytest.raises(Misconfigured, match="namespace nowhere-at-all does not exist") as error:
-        await elsewhere.create("any", {}, role="state")
+async def test_a_missing_namespace_is_said_in_one_line(any_cluster: TestCluster) -> None:
+    # As somebody with rights everywhere: an account of a namespace that is not there cannot be.
+    client = KubeClient(await connect(any_cluster.kubeconfig))
+    try:
+        with pytest.raises(Misconfigured, match="namespace nowhere-at-all does not exist") as error:
+            await SecretShelf(client, "nowhere-at-all").create("any", {}, role="state")
+    finally:
+        await client.close()
     assert "kubectl create namespace" in error.value.hint
 
 

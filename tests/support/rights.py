@@ -101,9 +101,37 @@ async def make_namespace(kube: Kube, manifest: Manifest) -> None:
         answer = await apply(kube, each)
         assert answer.status < HTTPStatus.BAD_REQUEST, answer.body
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tried", "namespace": name}}
+    await until_allowed(kube, "PATCH", config_map)
+
+
+async def until_allowed(kube: Kube, method: str, manifest: Manifest) -> None:
+    """Return when the account may do this, tried without effect: the API server learns of a binding a bit later."""
+    params = {"dryRun": "All", **({"fieldManager": "perigee"} if method == "PATCH" else {})}
+    typed = APPLY if method == "PATCH" else "application/json"
+    path = path_in_cluster(manifest)
     async with asyncio.timeout(IN_FORCE_SECONDS):
-        while (await apply(kube, config_map, dryRun="All")).status == HTTPStatus.FORBIDDEN:
+        while (
+            await kube.request(method, path, manifest, params=params, content_type=typed)
+        ).status == HTTPStatus.FORBIDDEN:
             pass
+
+
+async def lend(cluster: RealCluster, kubeconfig: Path, namespace: str) -> None:
+    """Let the account use a namespace of the test's own as an instance's and as the agent's at once."""
+    subjects = binding(namespace)["subjects"]
+    home = an_instances_namespace(namespace)
+    lent = [each for each in rights(namespace) if each["kind"] in {"Role", "RoleBinding"}]
+    for manifest in lent:
+        manifest["metadata"]["name"] = "agent-itself"
+        if manifest["kind"] == "RoleBinding":
+            manifest |= {"subjects": subjects, "roleRef": {**manifest["roleRef"], "name": "agent-itself"}}
+    async with connected(cluster.kubeconfig) as administrator, connected(kubeconfig) as account:
+        for manifest in (home, *lent, binding(namespace)):
+            answer = await apply(administrator, manifest, fieldManager="tests")
+            assert answer.status < HTTPStatus.BAD_REQUEST, answer.body
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tried", "namespace": namespace}}
+        for method in ("PUT", "PATCH"):  # the one by the agent's own role, the other by that of an instance
+            await until_allowed(account, method, secret)
 
 
 @asynccontextmanager
