@@ -15,7 +15,7 @@ from tests.architecture.tree import modules, read
 FILE = "config/rbac/agent.yaml"
 OBSERVE = {"get", "list", "watch"}
 APPLY = {"create", "patch"}
-MEANING = {"yes": APPLY | {"delete"}, "delete only": {"delete"}, "": set[str]()}
+MEANING = {"yes": APPLY | {"delete"}, "not created": {"patch", "delete"}, "": set[str]()}
 """What the column *written* of the threat model means."""
 VERBS = {"apply": APPLY, "scale": APPLY}
 """Words of the code for what Kubernetes calls otherwise."""
@@ -39,7 +39,7 @@ def documents(*kinds: str) -> list[dict[str, Any]]:
 def table() -> dict[str, tuple[bool, bool, str]]:
     """The threat model's table of rights: by kind, whether it is watched or read by name, and how it is written."""
     section = read("docs/threat-model.md").split("## Rights of the agent in the cluster", 1)[1]
-    row = r"^\| ([A-Z]\w+) \| (yes)? *\| (yes)? *\| (yes|delete only)? *\|"
+    row = r"^\| ([A-Z]\w+) \| (yes)? *\| (yes)? *\| (yes|not created)? *\|"
     return {
         kind: (watched == "yes", named == "yes", written)
         for kind, watched, named, written in re.findall(row, section, re.MULTILINE)
@@ -101,6 +101,12 @@ def test_the_threat_model_tells_the_rights_of_the_file() -> None:
 
 def _by_name(kind: Kind, there: set[str]) -> bool:
     return kind.kind == "Namespace" or "get" in there
+
+
+def test_the_threat_model_tells_the_rights_in_the_agents_own_namespace() -> None:
+    [told] = re.findall(r"^- \*\*In its own namespace\*\*: (.+)\.$", read("docs/threat-model.md"), re.MULTILINE)
+    parts = (re.fullmatch(r"(.+) of (\w+)", part) for part in told.split("; "))
+    assert {part[2].lower(): set(re.split(r", | and ", part[1])) for part in parts if part} == roles()["own"]
 
 
 def test_no_role_has_a_verb_that_the_code_never_speaks() -> None:

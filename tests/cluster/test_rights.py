@@ -36,6 +36,11 @@ class Life:
     kube: Kube
     namespace: str
 
+    @property
+    def claim(self) -> str:
+        """Where the API server keeps the volume claim of the database."""
+        return f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims/data-airflow-database-0"
+
     def manifests(self) -> list[Manifest]:
         instance = an_instance(id=str(uuid.uuid4()), namespace=self.namespace)
         metadata = {"name": KEYS_SECRET, "namespace": self.namespace, "labels": {INSTANCE: instance.id}}
@@ -52,7 +57,7 @@ class Life:
         await asyncio.gather(*(self._watch(kind.collection()) for kind in WATCHED))
 
     async def _watch(self, path: str) -> None:
-        async for _ in self.kube.watch(path, {"labelSelector": INSTANCE, "timeoutSeconds": "1"}):
+        async for _ in self.kube.watch(path, {"timeoutSeconds": "1"}):
             pass
 
     async def comes(self) -> list[Json]:
@@ -75,19 +80,20 @@ class Life:
                 listed = await succeeded(self.kube, "GET", kind.collection(self.namespace), headers=headers)
                 assert [item for item in listed["items"] if "data" in item] == []
 
-    async def scales(self) -> None:
-        """Replicas alone."""
-        for workload in ("deployments/airflow-scheduler", "statefulsets/airflow-broker"):
-            path = f"/apis/apps/v1/namespaces/{self.namespace}/{workload}/scale"
-            scale = await succeeded(self.kube, "GET", path)
-            wanted = {"metadata": {"resourceVersion": scale["metadata"]["resourceVersion"]}, "spec": {"replicas": 0}}
-            params = {"fieldManager": "perigee-scale"}
-            await succeeded(self.kube, "PATCH", path, wanted, content_type=MERGE, params=params)
+    async def scales(self, made: list[Json]) -> None:
+        """Replicas alone, and the size of a volume: each of this very state."""
+        for live in made:
+            if live["kind"] in {"Deployment", "StatefulSet"}:
+                path = f"{path_of(ObjectRef.of(live))}/scale"
+                await succeeded(self.kube, "PATCH", path, {"spec": {"replicas": 0}}, content_type=MERGE)
+        claim = await self.kube.until(self.claim, lambda found: found["status"]["phase"] == "Bound")
+        precondition = {"resourceVersion": claim["metadata"]["resourceVersion"]}
+        size = {"metadata": precondition, "spec": {"resources": {"requests": {"storage": "500Gi"}}}}
+        await succeeded(self.kube, "PATCH", self.claim, size, content_type=MERGE)
 
     async def goes(self, made: list[Json]) -> None:
         """Delete what came, the volumes, the binding, the namespace: each this very incarnation."""
-        claims = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims"
-        claim = await self.kube.until(f"{claims}/data-airflow-database-0", lambda _: True)
+        claim = await succeeded(self.kube, "GET", self.claim)
         bindings = f"/apis/{RBAC}/v1/namespaces/{self.namespace}/rolebindings"
         bound = await succeeded(self.kube, "GET", f"{bindings}/perigee-agent")
         home = await succeeded(self.kube, "GET", f"/api/v1/namespaces/{self.namespace}")
@@ -98,18 +104,15 @@ class Life:
 
     async def is_remembered(self) -> None:
         """The agent's own records, and the lease."""
-        for collection, version, kind in (
-            (f"/api/v1/namespaces/{NAMESPACE}/secrets", "v1", "Secret"),
-            (f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases", "coordination.k8s.io/v1", "Lease"),
-        ):
-            record = {"apiVersion": version, "kind": kind, "metadata": {"name": f"perigee-{self.namespace}"}}
-            made = await succeeded(self.kube, "POST", collection, record)
-            path = f"{collection}/perigee-{self.namespace}"
-            await succeeded(self.kube, "GET", path)
-            await succeeded(self.kube, "PUT", path, made)
-            await succeeded(self.kube, "GET", collection)
-            await self._watch(collection)
-        await succeeded(self.kube, "DELETE", f"/api/v1/namespaces/{NAMESPACE}/secrets/perigee-{self.namespace}")
+        secrets = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+        leases = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+        for collection in (secrets, leases):
+            made = await succeeded(self.kube, "POST", collection, {"metadata": {"name": f"perigee-{self.namespace}"}})
+            await succeeded(self.kube, "GET", f"{collection}/perigee-{self.namespace}")
+            await succeeded(self.kube, "PUT", f"{collection}/perigee-{self.namespace}", made)
+        await succeeded(self.kube, "GET", secrets, params={"labelSelector": "perigee.dev/role=inventory"})
+        await succeeded(self.kube, "DELETE", f"{secrets}/perigee-{self.namespace}")
+        await self._watch(leases)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +125,7 @@ async def lived(real_cluster: RealCluster, account: Path) -> AuditedRequests:
         await life.watches()
         made = await life.comes()
         await life.is_looked_through()
-        await life.scales()
+        await life.scales(made)
         await life.goes(made)
         await life.is_remembered()
     return (await log.read(mark)).by(user=USER)
