@@ -15,7 +15,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 # What `make demo` runs on: embedded (nothing needed), real (a kube-apiserver built or found here), kubeconfig (yours).
 CLUSTER ?= embedded
-# Further arguments for `make demo` and `make bench`, such as ARGS=--once.
+# Further arguments for `make demo`, `make bench` and `make soak`, such as ARGS=--once.
 ARGS ?=
 
 FAST_SUITES := tests/unit tests/properties tests/architecture
@@ -86,8 +86,12 @@ test-programs: $(STAMP) ## Build what is missing of a real Kubernetes, once (nee
 	$(BIN)/python -m sandbox.realcluster build $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure; prints ratios with their spread
+bench: $(STAMP) ## Measure every figure; takes an hour, ARGS=--quick minutes
 	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: soak
+soak: $(STAMP) ## 20,000 changes through one agent, and what they leave in its memory; ARGS="--changes 2000"
+	@$(BIN)/python -m bench --only soak $(ARGS)
 
 .PHONY: docs
 docs: schemas ## Generate what the documentation takes from the code: schemas, commands

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from agent.cluster.connection import Connection, connect
-from agent.model.objects import Manifest, ObjectRef
+from agent.model.objects import Manifest
 from bench.findings import Unmeasured
 
 USER_AGENT = "perigee-bench"
@@ -64,16 +64,6 @@ class Api:
         """Create a namespace."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         await self.send("POST", "/api/v1/namespaces", body=body)
-
-
-def deployment(namespace: str, name: str) -> ObjectRef:
-    """What names a Deployment."""
-    return ObjectRef("apps/v1", "Deployment", namespace, name)
-
-
-def deployment_path(ref: ObjectRef) -> str:
-    """Where the API server serves it."""
-    return f"/apis/apps/v1/namespaces/{ref.namespace}/deployments/{ref.name}"
 
 
 @asynccontextmanager

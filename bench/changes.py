@@ -7,7 +7,6 @@ settled: latency is measured, not a queue.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,11 @@ from typing import Protocol
 
 from agent.loops.pace import SystemClock
 from agent.model.objects import Manifest
-from bench.api import deployment_path
 from bench.findings import Findings, Row
-from bench.sight import awaited, settled, wants
+from bench.sight import awaited, path_of, settled, wants
 from bench.stage import COMPONENT, Instance, Stage
+from bench.twins import disowned
 
-_LABEL = "perigee.dev/instance"
-_OTHER_LABEL = "bench.example/instance"
 Seconds = dict[Row, float]
 
 
@@ -76,7 +73,7 @@ class ThroughTheAgent:
         self._instances = cycle(stage.instances)
 
     async def change(self) -> Seconds:
-        """Published → visible; the publishing call alone; published → reported ready."""
+        """Published → visible; the publishing call alone; published → reported at all, and reported ready."""
         stage, clock, instance = self._stage, self._clock, next(self._instances)
         replicas = instance.toggled()
         seen = stage.sight.expect(wants(instance.api_server, replicas))
@@ -84,10 +81,12 @@ class ThroughTheAgent:
         revision = await stage.publish(instance)
         called = clock.monotonic() - began
         changed = await awaited(seen) - began
+        await stage.told(instance, revision)
+        reported = clock.monotonic() - began
         await stage.told_ready(instance, revision)
         told = clock.monotonic() - began
         await stage.sight.until(settled(instance.api_server, replicas))
-        return {Row.CHANGED: changed, Row.CALLED: called, Row.TOLD: told}
+        return {Row.CHANGED: changed, Row.CALLED: called, Row.REPORTED: reported, Row.TOLD: told}
 
 
 class AtTheLimit:
@@ -106,7 +105,7 @@ class AtTheLimit:
         """A contender whose Deployment is there and at work."""
         twin = Instance("floor")
         manifest = await prepared(stage, twin)
-        await stage.api.apply(deployment_path(twin.api_server), manifest)
+        await stage.api.apply(path_of(twin.api_server), manifest)
         await stage.sight.until(settled(twin.api_server, 1))
         return cls(stage, twin, manifest)
 
@@ -117,7 +116,7 @@ class AtTheLimit:
         self._manifest["spec"]["replicas"] = replicas
         seen = stage.sight.expect(wants(twin.api_server, replicas))
         began = self._clock.monotonic()
-        await stage.api.apply(deployment_path(twin.api_server), self._manifest)
+        await stage.api.apply(path_of(twin.api_server), self._manifest)
         changed = await awaited(seen) - began
         await stage.sight.until(settled(twin.api_server, replicas))
         return {Row.FLOOR: changed}
@@ -132,9 +131,3 @@ async def prepared(stage: Stage, twin: Instance) -> Manifest:
     accounts = f"/api/v1/namespaces/{twin.namespace}/serviceaccounts"
     await stage.api.send("POST", accounts, body=disowned(by_kind["ServiceAccount"]))
     return disowned(by_kind["Deployment"])
-
-
-def disowned(manifest: Manifest) -> Manifest:
-    """A copy under another label wherever the agent's own stands."""
-    renamed: Manifest = json.loads(json.dumps(manifest).replace(_LABEL, _OTHER_LABEL))
-    return renamed

@@ -5,6 +5,7 @@ Here: medians, percentiles, ratios. Not here: measuring, printing.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,12 +22,26 @@ class Row(StrEnum):
     CHANGED = "Perigee: published → applied"
     CALLED = "  of which: the call that publishes"
     TOLD = "Perigee: published → reported ready"
+    REPORTED = "Perigee: published → the revision is reported"
     KUBECTL = "kubectl apply --server-side -f FILE"
     HELM = "helm upgrade RELEASE CHART"
     EXISTS = "Perigee: published → every object exists (by stages)"
     READY = "Perigee: published → every pod ready"
     HELM_EXISTS = "helm install → every object exists (waits for nothing)"
     RESTARTED = "process start → every instance reconciled"
+    AMONG = "published → applied"
+    AMONG_REPORTED = "published → the revision is reported"
+    AMONG_READY = "published → reported ready"
+    FIRST_RAW = "first: raw limit, server-side apply over kept connections"
+    FIRST_AGENT = "first: Perigee, published → every object exists"
+    FIRST_KUBECTL = "first: kubectl apply --server-side -f FILE"
+    FIRST_HELM = "first: helm upgrade --install RELEASE CHART"
+    UPDATE_RAW = "every object changes: raw limit"
+    UPDATE_AGENT = "every object changes: Perigee, published → all seen"
+    UPDATE_KUBECTL = "every object changes: kubectl apply, as before"
+    UPDATE_HELM = "every object changes: helm upgrade, as before"
+    RENDERED = "render every object of an instance, warm"
+    IN_SYNC = "process start → every instance judged and reported"
     POLL_SAME = "poll, nothing new (304)"
     RAW_SAME = "the same by a bare HTTPS client"
     POLL_NEW = "poll, an index of 200 instances"
@@ -57,6 +72,11 @@ class Latency:
         return percentile(self.seconds, 0.95)
 
     @property
+    def p99(self) -> float:
+        """What 99 of 100 stay within."""
+        return percentile(self.seconds, 0.99)
+
+    @property
     def longest(self) -> float:
         """The longest."""
         return max(self.seconds)
@@ -72,10 +92,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests to the API server by verb, as its audit log shows them, and how many of them were writes."""
+    """Requests to the API server by verb, as its audit log shows them, and how many of them were writes.
+
+    ``aside``: how many were watches, or were about leases: they keep something open or alive and do no work.
+    """
 
     by_verb: Mapping[str, int]
     writes: int
+    aside: int = 0
 
     @property
     def total(self) -> int:
@@ -84,18 +108,97 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """What the kernel counts of one process, in bytes: resident, and its share of it."""
+
+    resident: int
+    proportional: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rest:
-    """An idle agent, watched for so many seconds."""
+    """An idle agent, watched for so many seconds. ``open_watches`` None: this audit log does not tell."""
 
     watched_seconds: float
     traffic: Traffic
-    resident_bytes: int
+    memory: Memory
     cpu_seconds: float
+    open_watches: int | None
 
     @property
     def cpu_seconds_per_minute(self) -> float:
         """CPU time, scaled to a minute."""
         return self.cpu_seconds * 60 / self.watched_seconds
+
+    @property
+    def requests_per_minute(self) -> float:
+        """Requests that do work, scaled to a minute: watches and leases aside."""
+        return (self.traffic.total - self.traffic.aside) * 60 / self.watched_seconds
+
+    @property
+    def share_of_a_core(self) -> float:
+        """CPU time over time."""
+        return self.cpu_seconds / self.watched_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Many instances' objects for the first time, by the agent and at the API server's limit, one after the other:
+    objects a second of each.
+    """
+
+    agent: float
+    raw: float
+
+    @property
+    def ratio(self) -> float:
+        """How much of the limit the agent reached."""
+        return self.agent / self.raw
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Many instances on one agent. ``memory`` is by the number of instances present, in the order of growth."""
+
+    instances: int
+    objects: int
+    first_apply_seconds: float
+    memory: Mapping[int, Memory]
+    restarted: Memory | None = None
+    """That of an agent that was started over all of them."""
+
+    @property
+    def bytes_per_instance(self) -> float | None:
+        """What each further instance took, between the last two counts; None if there was only one."""
+        if len(self.memory) < 2:
+            return None
+        (few, before), (many, after) = list(self.memory.items())[-2:]
+        return (after.resident - before.resident) / (many - few)
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """Very many changes through one agent: (changes so far, resident bytes) as sampled, in order."""
+
+    changes: int
+    took_seconds: float
+    samples: Sequence[tuple[int, int]]
+
+    def typical(self, first: float, last: float) -> float | None:
+        """The median of the samples that were taken between these shares of all changes; None if there are none."""
+        low, high = first * self.changes, last * self.changes
+        return median([memory for done, memory in self.samples if low < done <= high])
+
+    @property
+    def growth(self) -> float | None:
+        """How much more the last quarter of the changes has than the first, as a share of the first."""
+        first, last = self.typical(0.0, 0.25), self.typical(0.75, 1.0)
+        return last / first - 1 if first and last else None
+
+
+def median(values: Sequence[float]) -> float | None:
+    """The median, if there are any."""
+    return percentile(values, 0.5) if values else None
 
 
 @dataclass(slots=True)
@@ -105,7 +208,12 @@ class Findings:
     latencies: dict[tuple[Row, str], Latency] = field(default_factory=dict)
     restarts: dict[str, Traffic] = field(default_factory=dict)
     rests: dict[str, Rest] = field(default_factory=dict)
+    pairs: dict[str, list[Pair]] = field(default_factory=dict)
+    fleets: dict[str, Fleet] = field(default_factory=dict)
+    soaks: dict[str, Soak] = field(default_factory=dict)
     objects: dict[str, int] = field(default_factory=dict)
+    rendered: int = 0
+    """How many objects were rendered at once."""
     unmeasured: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, row: Row, venue: str, seconds: Sequence[float]) -> None:
@@ -125,6 +233,13 @@ class Findings:
             yield
         except FORESEEN as error:
             self.unmeasured[what, venue] = reason(error)
+        except asyncio.CancelledError:
+            # Ctrl-C, once: what is being measured is given up, the rest goes on. Twice ends the run.
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                raise
+            task.uncancel()
+            self.unmeasured[what, venue] = "interrupted"
         except ExceptionGroup as group:  # a TaskGroup's way to fail
             foreseen, unforeseen = group.split(FORESEEN)
             if foreseen is None or unforeseen is not None:

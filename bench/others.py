@@ -12,10 +12,11 @@ from pathlib import Path
 
 from agent.loops.pace import SystemClock
 from agent.model.objects import Manifest, ObjectRef
-from bench.changes import Seconds, disowned, prepared
+from bench.changes import Seconds, prepared
 from bench.findings import Findings, Row, Unmeasured, reason
 from bench.sight import PATIENCE_SECONDS, awaited, exist, settled, wants
 from bench.stage import COMPONENT, Instance, Stage
+from bench.twins import disowned
 from sandbox.realcluster import read_environment
 
 _RELEASE = "bench"
@@ -53,9 +54,8 @@ class Kubectl:
         return self._stage.venue.directory / f"deployment-{replicas}.json"
 
     def _command(self, replicas: int) -> list[str]:
-        unvalidated = () if self._stage.venue.serves_openapi else ("--validate=false",)
-        program = str(self._stage.venue.tool("kubectl"))
-        return [program, "apply", "--server-side", *unvalidated, "-f", str(self._file(replicas))]
+        program, spared = str(self._stage.venue.tool("kubectl")), unvalidated(self._stage, "kubectl")
+        return [program, "apply", "--server-side", *spared, "-f", str(self._file(replicas))]
 
 
 class Helm:
@@ -72,7 +72,7 @@ class Helm:
         """A contender whose release is installed, which is timed; raises Unmeasured if helm is not to be had."""
         helm, clock = cls(stage, Instance("helm")), SystemClock()
         manifests = [disowned(one) for one in helm._twin.manifests()]
-        await asyncio.to_thread(_write_chart, helm._chart, manifests)
+        await asyncio.to_thread(write_chart, helm._chart, manifests)
         there = stage.sight.expect(exist(ObjectRef.of(one) for one in manifests))
         began = clock.monotonic()
         await typed(stage, helm._command("install", 1))
@@ -90,9 +90,8 @@ class Helm:
         return self._stage.venue.directory / "chart"
 
     def _command(self, verb: str, replicas: int) -> list[str]:
-        unvalidated = () if self._stage.venue.serves_openapi else ("--disable-openapi-validation",)
-        program = str(self._stage.venue.tool("helm"))
-        return [program, verb, _RELEASE, str(self._chart), "--set", f"replicas={replicas}", *unvalidated]
+        program, spared = str(self._stage.venue.tool("helm")), unvalidated(self._stage, "helm")
+        return [program, verb, _RELEASE, str(self._chart), "--set", f"replicas={replicas}", *spared]
 
 
 async def _until_seen(stage: Stage, twin: Instance, command: Sequence[str]) -> float:
@@ -103,6 +102,12 @@ async def _until_seen(stage: Stage, twin: Instance, command: Sequence[str]) -> f
     took = await awaited(seen) - began
     await stage.sight.until(settled(twin.api_server, twin.replicas))
     return took
+
+
+def unvalidated(stage: Stage, program: str) -> tuple[str, ...]:
+    """What spares a program the validation that the cluster does not serve."""
+    options = {"kubectl": "--validate=false", "helm": "--disable-openapi-validation"}
+    return () if stage.venue.serves_openapi else (options[program],)
 
 
 async def typed(stage: Stage, command: Sequence[str]) -> None:
@@ -121,9 +126,10 @@ async def typed(stage: Stage, command: Sequence[str]) -> None:
         raise Unmeasured(f"{Path(command[0]).name} {command[1]}: {reason(Unmeasured(complained.decode()))}")
 
 
-def _write_chart(folder: Path, manifests: Sequence[Manifest]) -> None:
+def write_chart(folder: Path, manifests: Sequence[Manifest]) -> None:
+    """A chart whose templates print these manifests, in place of the one that may be there."""
     templates = folder / "templates"
-    templates.mkdir(parents=True)
+    templates.mkdir(parents=True, exist_ok=True)
     (folder / "Chart.yaml").write_text(json.dumps(_CHART))
     for number, manifest in enumerate(manifests):
         (templates / f"{number:02}.yaml").write_text(_template(manifest))

@@ -9,8 +9,9 @@ import asyncio
 import json
 import sys
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from agent.settings import Settings
 from bench.findings import Unmeasured
 
 Event = Mapping[str, Any]
-_KEPT_LINES = 2000
-_START_SECONDS = 60
+Judge = Callable[[Event], bool]
+_KEPT_LINES = 5000
+_PATIENCE_SECONDS = 60.0
 
 
 class AgentProcess:
@@ -30,6 +32,7 @@ class AgentProcess:
         self._process = process
         self._clock = SystemClock()
         self._lines: deque[tuple[float, Event]] = deque(maxlen=_KEPT_LINES)
+        self._count = 0
         self._news = asyncio.Condition()
         self._ended = False
         self.started = started
@@ -45,18 +48,25 @@ class AgentProcess:
         async for raw in self._process.stderr:
             async with self._news:
                 self._lines.append((self._clock.monotonic(), _event(raw)))
+                self._count += 1
                 self._news.notify_all()
         async with self._news:
             self._ended = True
             self._news.notify_all()
 
-    async def logged(self, enough: Callable[[list[tuple[float, Event]]], float | None]) -> float:
-        """Wait until ``enough`` makes a moment of what was logged. Raises Unmeasured if the agent ends before."""
-        async with asyncio.timeout(_START_SECONDS), self._news:
+    async def logged(self, enough: Judge, *, seconds: float = _PATIENCE_SECONDS) -> float:
+        """When the line came at which ``enough``, asked of each line once and in order, first said so.
+
+        Raises Unmeasured if the agent ends before, TimeoutError when the seconds are over.
+        """
+        judged = 0
+        async with asyncio.timeout(seconds), self._news:
             while True:
-                moment = enough(list(self._lines))
-                if moment is not None:
-                    return moment
+                unseen = min(self._count - judged, len(self._lines))
+                for at, line in islice(self._lines, len(self._lines) - unseen, None):
+                    if enough(line):
+                        return at
+                judged = self._count
                 if self._ended:
                     last = self._lines[-1][1] if self._lines else {}
                     raise Unmeasured(f"the agent ended: {last}")
@@ -84,9 +94,34 @@ async def running(settings: Settings, directory: Path) -> AsyncIterator[AgentPro
     await process.wait()
 
 
-def first(name: str) -> Callable[[list[tuple[float, Event]]], float | None]:
-    """The moment of the first event of that name."""
-    return lambda lines: next((at for at, line in lines if line.get("event") == name), None)
+def first(name: str) -> Judge:
+    """Whether a line is an event of that name."""
+    return lambda line: line.get("event") == name
+
+
+def every_pass(ids: Collection[str]) -> Judge:
+    """Whether each of these instances had a pass that ended well; the agent tells passes at level debug only."""
+    missing = set(ids)
+
+    def judge(line: Event) -> bool:
+        if line.get("event") == "reconcile_finished":
+            missing.discard(str(line["instance_id"]))
+        return not missing
+
+    return judge
+
+
+def in_sync(ids: Collection[str]) -> Judge:
+    """Whether each of these instances had its pass and so many statuses were delivered; at level debug only."""
+    judged, told = every_pass(ids), 0
+
+    def judge(line: Event) -> bool:
+        nonlocal told
+        if line.get("event") == "report_delivered":
+            told += int(line["reports"])
+        return judged(line) and told >= len(ids)
+
+    return judge
 
 
 def _event(raw: bytes) -> Event:

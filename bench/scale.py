@@ -1,13 +1,18 @@
-"""How much is measured: the rounds of each row, for a full run (under four minutes) and a quick one (under one)."""
+"""How much is measured: which parts, and the rounds of each row, for a full run and a quick one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+PARTS = ("protocol", "rendering", "changes", "many", "whole", "rest", "fleet", "soak")
+"""What a run consists of, in this order; ``many``, ``whole`` and ``fleet`` on one cluster only: the real one if it is
+asked for.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Rounds of each measurement; ``rest_seconds`` is how long an idle agent is watched."""
+    """Rounds of each measurement; ``rest_seconds`` and ``fleet_rest_seconds`` are how long an idle agent is watched."""
 
     name: str
     instances: int
@@ -20,6 +25,15 @@ class Scale:
     indexes: int
     listed: int
     rest_seconds: float
+    renders: int
+    pairs: int
+    pair_instances: int
+    whole: int
+    fleet: int
+    fleet_changes: int
+    fleet_rest_seconds: float
+    fleet_restarts: int
+    soak_changes: int
 
 
 FULL = Scale(
@@ -34,6 +48,17 @@ FULL = Scale(
     indexes=100,
     listed=200,
     rest_seconds=30,
+    renders=500,
+    pairs=5,
+    pair_instances=20,
+    whole=20,
+    fleet=1000,
+    fleet_changes=200,
+    # As long as the agent waits at most before it looks at each instance again: nothing that it does now and then is
+    # missed.
+    fleet_rest_seconds=600,
+    fleet_restarts=2,
+    soak_changes=20_000,
 )
 QUICK = Scale(
     name="quick",
@@ -47,4 +72,13 @@ QUICK = Scale(
     indexes=20,
     listed=200,
     rest_seconds=10,
+    renders=100,
+    pairs=2,
+    pair_instances=10,
+    whole=5,
+    fleet=100,
+    fleet_changes=30,
+    fleet_rest_seconds=30,
+    fleet_restarts=1,
+    soak_changes=400,
 )

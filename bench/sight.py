@@ -42,7 +42,33 @@ COLLECTIONS = (
     Collection("apps/v1", "StatefulSet", "/apis/apps/v1/statefulsets"),
     Collection("batch/v1", "Job", "/apis/batch/v1/jobs"),
     Collection("networking.k8s.io/v1", "NetworkPolicy", "/apis/networking.k8s.io/v1/networkpolicies"),
+    Collection("policy/v1", "PodDisruptionBudget", "/apis/policy/v1/poddisruptionbudgets"),
+    Collection("rbac.authorization.k8s.io/v1", "Role", "/apis/rbac.authorization.k8s.io/v1/roles"),
+    Collection("rbac.authorization.k8s.io/v1", "RoleBinding", "/apis/rbac.authorization.k8s.io/v1/rolebindings"),
 )
+_PATHS = {(collection.api_version, collection.kind): collection.path for collection in COLLECTIONS}
+
+
+def path_of(ref: ObjectRef) -> str:
+    """Where the API server serves one object."""
+    root, _, plural = _PATHS[ref.api_version, ref.kind].rpartition("/")
+    return f"{root}/namespaces/{ref.namespace}/{plural}/{ref.name}" if ref.namespace else f"{root}/{plural}/{ref.name}"
+
+
+@dataclass(slots=True)
+class _Countdown:
+    """Objects that are still awaited one by one; asking all of thousands at each event would cost more than them."""
+
+    each: Callable[[Mapping[str, Any]], bool]
+    missing: set[ObjectRef]
+    reached: asyncio.Future[float]
+
+    def take(self, ref: ObjectRef, item: Mapping[str, Any], now: float) -> None:
+        """Strike the object out if it is as it shall be."""
+        if ref in self.missing and self.each(item):
+            self.missing.discard(ref)
+            if not self.missing and not self.reached.done():
+                self.reached.set_result(now)
 
 
 class Sight:
@@ -53,6 +79,7 @@ class Sight:
         self._clock = SystemClock()
         self._live: dict[ObjectRef, Mapping[str, Any]] = {}
         self._expected: list[tuple[Callable[[Live], bool], asyncio.Future[float]]] = []
+        self._countdowns: list[_Countdown] = []
 
     def expect(self, seen: Callable[[Live], bool]) -> asyncio.Future[float]:
         """The moment at which ``seen`` first holds, judged at each event from now on."""
@@ -62,6 +89,19 @@ class Sight:
         else:
             self._expected.append((seen, future))
         return future
+
+    def expect_each(
+        self, refs: Iterable[ObjectRef], each: Callable[[Mapping[str, Any]], bool]
+    ) -> asyncio.Future[float]:
+        """The moment at which each of the objects has been as ``each`` wants it; they may be very many."""
+        countdown = _Countdown(each, set(refs), asyncio.get_running_loop().create_future())
+        for ref in tuple(countdown.missing):
+            if ref in self._live:
+                countdown.take(ref, self._live[ref], self._clock.monotonic())
+        if not countdown.missing and not countdown.reached.done():
+            countdown.reached.set_result(self._clock.monotonic())
+        self._countdowns.append(countdown)
+        return countdown.reached
 
     async def until(self, seen: Callable[[Live], bool]) -> float:
         """Wait for that moment; raises TimeoutError when patience is over."""
@@ -86,8 +126,12 @@ class Sight:
         if event == "DELETED":
             self._live.pop(ref, None)
         else:
-            self._live[ref] = item
+            self._live[ref] = _slim(item)
         now = self._clock.monotonic()
+        if event != "DELETED":
+            for countdown in self._countdowns:
+                countdown.take(ref, self._live[ref], now)
+            self._countdowns = [countdown for countdown in self._countdowns if not countdown.reached.done()]
         waiting = [(seen, future) for seen, future in self._expected if not future.done()]
         for seen, future in waiting:
             if seen(self._live):
@@ -112,9 +156,19 @@ async def watching(api: Api) -> AsyncIterator[Sight]:
             task.cancel()
 
 
-async def awaited(moment: asyncio.Future[float]) -> float:
+def _slim(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is judged of an object. A thousand instances in full would make the judge the largest process of all."""
+    metadata, spec = item["metadata"], item.get("spec") or {}
+    return {
+        "metadata": {"labels": metadata.get("labels") or {}, "generation": metadata.get("generation", 1)},
+        "spec": {"replicas": spec["replicas"]} if "replicas" in spec else {},
+        "status": item.get("status") or {},
+    }
+
+
+async def awaited(moment: asyncio.Future[float], *, seconds: float = PATIENCE_SECONDS) -> float:
     """The moment once it has come; raises TimeoutError when patience is over."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(seconds):
         return await moment
 
 
@@ -137,6 +191,31 @@ def exist(refs: Iterable[ObjectRef]) -> Callable[[Live], bool]:
     """Whether all of them exist."""
     wanted = frozenset(refs)
     return lambda live: wanted <= live.keys()
+
+
+def titled(title: str) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether an object carries this title of an instance; what carries none, as the Secret with keys, needs only be
+    there.
+    """
+    return lambda item: bool(item["metadata"]["labels"].get("app.kubernetes.io/instance", title) == title)
+
+
+def anything(item: Mapping[str, Any]) -> bool:
+    """Whether an object exists; what was seen does."""
+    return bool(item)
+
+
+def calm(refs: Iterable[ObjectRef]) -> Callable[[Live], bool]:
+    """Whether the cluster's own controllers have taken note of every workload among them."""
+    workloads = tuple(ref for ref in refs if ref.kind in {"Deployment", "StatefulSet"})
+
+    def judge(live: Live) -> bool:
+        return all(
+            ref in live and live[ref]["status"].get("observedGeneration", 0) >= live[ref]["metadata"]["generation"]
+            for ref in workloads
+        )
+
+    return judge
 
 
 def run(refs: Iterable[ObjectRef]) -> Callable[[Live], bool]:

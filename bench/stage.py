@@ -8,17 +8,19 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
+from agent.model.instance import Instance as Wanted
 from agent.model.objects import Manifest, ObjectRef
 from agent.rendering import KEYS_SECRET, RenderInputs, render
 from agent.settings import Settings
 from agent.wire.codec import read_document
 from agent.wire.reports import InstanceReportV1
-from bench.api import Api, deployment, opened
+from bench.api import Api, opened
 from bench.sight import PATIENCE_SECONDS, Sight, watching
 from bench.venues import Venue
 from control_plane.server import ControlPlane
@@ -30,11 +32,17 @@ _NAMESPACE = "perigee-system"
 
 @dataclass(slots=True)
 class Instance:
-    """One Airflow of this run. ``replicas``: how many API servers it was last asked to have."""
+    """One Airflow of this run. ``replicas``: how many API servers it was last asked to have.
+
+    ``asleep``: it hibernates from birth, so that all its objects exist and no pod is waited for. ``title`` is what the
+    document calls it, where that is not its name: every object carries it as a label, so that a new title changes all.
+    """
 
     name: str
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     replicas: int = 1
+    asleep: bool = False
+    title: str = ""
 
     @property
     def namespace(self) -> str:
@@ -44,23 +52,27 @@ class Instance:
     @property
     def api_server(self) -> ObjectRef:
         """The Deployment that the measurements scale."""
-        return deployment(self.namespace, COMPONENT)
+        return ObjectRef("apps/v1", "Deployment", self.namespace, COMPONENT)
 
     def document(self) -> bytes:
         """The document as it is published."""
         spec = {
             "namespace": self.namespace,
             "airflow": {"version": AIRFLOW},
+            "state": "hibernated" if self.asleep else "running",
             "components": {"apiServer": {"replicas": self.replicas}},
         }
-        metadata = {"id": self.id, "name": self.name}
+        metadata = {"id": self.id, "name": self.title or self.name}
         body = {"apiVersion": "perigee.dev/v1", "kind": "AirflowInstance", "metadata": metadata, "spec": spec}
         return json.dumps(body).encode()
 
+    def says(self) -> Wanted:
+        """What the document says, as the agent reads it."""
+        return read_document(self.document())[0]
+
     def manifests(self) -> tuple[Manifest, ...]:
         """What the agent makes of it, but for the Secret with generated keys."""
-        says, _ = read_document(self.document())
-        return tuple(one.manifest for one in render(RenderInputs(says, {})))
+        return tuple(one.manifest for one in render(RenderInputs(self.says(), {})))
 
     def refs(self) -> frozenset[ObjectRef]:
         """Every object that the agent makes for it, but for the migration Job, whose name depends on the keys."""
@@ -107,6 +119,17 @@ class Stage:
     async def publish(self, instance: Instance) -> int:
         """Publish an instance's document; returns its revision."""
         return await self.plane.publish(self.cluster, instance.document())
+
+    async def told(self, instance: Instance, revision: int, *, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until the control plane was told how an instance fares under this revision."""
+        await self.plane.wait_status(
+            self.cluster, instance.id, until=lambda told: told.revision >= revision, seconds=seconds
+        )
+
+    async def all_told(self, ids: Collection[str], *, after: datetime) -> bool:
+        """Whether the control plane has a status of each of these instances that was observed after that moment."""
+        told = await self.plane.statuses(self.cluster)
+        return all(one in told and told[one].observed_at >= after for one in ids)
 
     async def told_ready(self, instance: Instance, revision: int) -> None:
         """Wait until the control plane was told that this revision is ready."""

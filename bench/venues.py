@@ -20,6 +20,8 @@ from sandbox.realcluster.programs import look_for_programs
 EMBEDDED = "embedded"
 REAL = "real"
 VENUES = (EMBEDDED, REAL)
+SOAK = "soak"
+"""An embedded cluster of its own, for what would leave its traces on the other one."""
 _START_SECONDS = 30
 
 
@@ -48,7 +50,7 @@ async def find_tools() -> Programs:
 
 
 @asynccontextmanager
-async def embedded(directory: Path, tools: Programs) -> AsyncIterator[Venue]:
+async def embedded(directory: Path, tools: Programs, *, name: str = EMBEDDED) -> AsyncIterator[Venue]:
     """The embedded cluster without any simulated latency, in a process of its own, so that it shares no event loop
     with who measures it.
     """
@@ -61,7 +63,7 @@ async def embedded(directory: Path, tools: Programs) -> AsyncIterator[Venue]:
             said = (await process.stdout.readline()).decode().strip()
         if not said:
             raise Unmeasured("the embedded cluster did not start")
-        yield Venue(EMBEDDED, Path(said), directory / "audit.log", directory, tools, serves_openapi=False)
+        yield Venue(name, Path(said), directory / "audit.log", directory, tools, serves_openapi=False)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

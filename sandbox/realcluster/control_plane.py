@@ -79,6 +79,8 @@ def apiserver(programs: Programs, workspace: Workspace, endpoint: Endpoint) -> C
             f"--audit-log-path={workspace.audit_log}",
             # Blocking is what makes "logged before answered" true; batches would lag behind by seconds.
             "--audit-log-mode=blocking",
+            # Unless told otherwise it takes the file away at 100 MB, and with it what nobody has read yet.
+            "--audit-log-maxsize=1000000",
             # A stop must not wait for watchers.
             "--shutdown-delay-duration=0s",
             "--shutdown-watch-termination-grace-period=0s",
