@@ -35,6 +35,7 @@ def main() -> int:
     clock, findings = SystemClock(), Findings()
     began, surroundings = clock.monotonic(), _surroundings(plan)
     asyncio.run(measure(plan, findings))
+    surroundings["loadAfter"] = [round(load, 1) for load in psutil.getloadavg()]
     surroundings["tookSeconds"] = round(clock.monotonic() - began, 1)
     document = json.dumps(
         {"run": surroundings, **plain(findings, Asked(plan.venues, plan.parts))}, indent=2, ensure_ascii=False
@@ -82,12 +83,16 @@ def _surroundings(plan: Plan) -> dict[str, Any]:
 
 
 def _keep(document: str, findings: Findings, plan: Plan) -> None:
+    """Write everything down; a picture that this run has nothing for must not stay from another one."""
+    soak = findings.soaks.get(SOAK)
+    pictures = {"latency.svg": draw(findings, plan.venues), "memory.svg": draw_memory(soak) if soak else ""}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "latest.json").write_text(document + "\n", encoding="utf-8")
-    if findings.latencies:
-        (RESULTS / "latency.svg").write_text(draw(findings, plan.venues), encoding="utf-8")
-    if SOAK in findings.soaks:
-        (RESULTS / "memory.svg").write_text(draw_memory(findings.soaks[SOAK]), encoding="utf-8")
+    for name, picture in pictures.items():
+        if picture:
+            (RESULTS / name).write_text(picture, encoding="utf-8")
+        else:
+            (RESULTS / name).unlink(missing_ok=True)
 
 
 def _show(findings: Findings, plan: Plan, surroundings: dict[str, Any]) -> None:
@@ -95,6 +100,7 @@ def _show(findings: Findings, plan: Plan, surroundings: dict[str, Any]) -> None:
     show(findings, Asked(plan.venues, plan.parts), console=console)
     console.print(
         f"{surroundings['processors']} processors, load before {surroundings['loadBefore'][0]}, "
+        f"after {surroundings['loadAfter'][0]}, "
         f"Python {surroundings['python']}; took {surroundings['tookSeconds']:.0f} s; "
         f"pictures and JSON in {RESULTS.relative_to(Path.cwd()) if RESULTS.is_relative_to(Path.cwd()) else RESULTS}/"
     )

@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+
+import psutil
 
 from agent.loops.pace import SystemClock
 from agent.model.objects import ObjectRef
 from agent.settings.tree import ReconcileSettings
 from bench.findings import Findings, Pair
 from bench.fleet import Crowd
+from bench.ledger import traffic
 from bench.scale import Scale
 from bench.sight import anything, awaited, calm
 from bench.stage import Instance, Stage
 from bench.twins import Applier, Copy, copy_of
+from sandbox.testcluster import AuditLog
 
 _INSTANCES_AT_ONCE = ReconcileSettings().concurrency
 PATIENCE_SECONDS = 600.0
@@ -32,23 +37,39 @@ async def measure(stage: Stage, crowd: Crowd, findings: Findings, scale: Scale) 
         fresh = [Instance(f"many-{number}-{count}", asleep=True) for count in range(scale.pair_instances)]
         copies = [copy_of(Instance(f"raw-{number}-{count}", asleep=True)) for count in range(scale.pair_instances)]
         raw = await _raw(stage, copies) if number % 2 else None
-        through = await published(stage, fresh)
-        crowd.present.extend(fresh)
-        kept.append(Pair(agent=through, raw=raw or await _raw(stage, copies)))
+        through = await _through(stage, crowd, fresh)
+        kept.append(replace(through, raw=raw or await _raw(stage, copies)))
 
 
-async def published(stage: Stage, instances: Sequence[Instance]) -> float:
-    """Publish all at once; objects a second until watches show each. Then wait until all is reported and calm."""
+async def _through(stage: Stage, crowd: Crowd, fresh: Sequence[Instance]) -> Pair:
+    """The agent's half of a pair, with what it cost: the kernel counts its time, the audit log its requests."""
+    log, process = AuditLog(stage.venue.audit_log), psutil.Process(crowd.agent.pid)
+    mark, before = await log.mark(), process.cpu_times()
+    objects, seconds = await _published(stage, fresh)
+    after, made = process.cpu_times(), await traffic(log, mark)
+    crowd.present.extend(fresh)
+    return Pair(
+        agent=objects / seconds,
+        raw=0.0,
+        cpu_seconds_per_object=(after.user + after.system - before.user - before.system) / objects,
+        requests_per_instance=(made.total - made.aside) / len(fresh),
+    )
+
+
+async def _published(stage: Stage, instances: Sequence[Instance]) -> tuple[int, float]:
+    """Publish all at once, and wait until all is reported and calm; how many objects, and seconds until watches had
+    shown each of them.
+    """
     clock, refs = SystemClock(), [ref for instance in instances for ref in instance.refs()]
     there = stage.sight.expect_each(refs, anything)
     began = clock.monotonic()
     async with asyncio.TaskGroup() as group:
         publications = [group.create_task(stage.publish(instance)) for instance in instances]
-    rate = len(refs) / (await awaited(there, seconds=PATIENCE_SECONDS) - began)
+    seconds = await awaited(there, seconds=PATIENCE_SECONDS) - began
     for instance, publication in zip(instances, publications, strict=True):
         await stage.told(instance, publication.result(), seconds=PATIENCE_SECONDS)
     await _settled(stage, refs)
-    return rate
+    return len(refs), seconds
 
 
 async def _raw(stage: Stage, copies: Sequence[Copy]) -> float:

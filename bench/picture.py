@@ -14,6 +14,7 @@ from bench.findings import Findings, Latency, Row
 _LINES = {
     Row.FLOOR: ("raw limit", "#2f9e44"),
     Row.CHANGED: ("Perigee", "#1971c2"),
+    Row.AMONG: ("Perigee, among very many", "#6741d9"),
     Row.KUBECTL: ("kubectl apply", "#e8590c"),
     Row.HELM: ("helm upgrade", "#c2255c"),
 }
@@ -25,7 +26,9 @@ _TITLE = "One change of replicas until a third party sees it: share of rounds wi
 
 
 def draw(findings: Findings, venues: Sequence[str]) -> str:
-    """The picture, one panel for each venue."""
+    """The picture, one panel for each venue; empty if nothing of it was measured."""
+    if not any((row, venue) in findings.latencies for row in _LINES for venue in venues):
+        return ""
     width = _LEFT + len(venues) * (_WIDE + _GAP)
     height = _TOP + _HIGH + 60
     parts = [
@@ -57,7 +60,7 @@ def _panel(findings: Findings, venue: str, *, x: float) -> Iterator[str]:
         if found is not None:
             yield f'<path d="{_steps(found, x)}" fill="none" stroke="{colour}" stroke-width="2"/>'
             text = f"{label}: p50 {found.p50 * _MILLI:.0f} ms"
-            at = f'x="{x + _WIDE - 8}" y="{_TOP + _HIGH - 64 + number * 16}" text-anchor="end"'
+            at = f'x="{x + _WIDE - 8}" y="{_TOP + _HIGH - 80 + number * 16}" text-anchor="end"'
             yield f'<text {at} fill="{colour}">{escape(text)}</text>'
 
 

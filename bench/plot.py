@@ -16,7 +16,9 @@ _LINE, _TYPICAL = "#1971c2", "#c2255c"
 
 
 def draw_memory(soak: Soak) -> str:
-    """The picture: a line of samples from zero upwards, and the medians of the first and the last quarter."""
+    """A line of samples from zero upwards, and the medians of the first and the last quarter; empty without samples."""
+    if not soak.samples:
+        return ""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_LEFT + _WIDE + 40} {_TOP + _HIGH + 50}" {_FONT}>',
         f"<title>{_TITLE}</title>",

@@ -110,10 +110,12 @@ def _shown(seconds: float) -> str:
 
 
 def _pairs(findings: Findings) -> Table:
-    table = _table("Many instances for the first time (objects a second)", "cluster", "pair", "Perigee", "raw", "ratio")
+    columns = ("cluster", "pair", "Perigee", "raw", "ratio", "its CPU an object", "its requests an instance")
+    table = _table("Many instances for the first time (objects a second)", *columns)
     for venue, pairs in findings.pairs.items():
         for number, pair in enumerate(pairs, start=1):
-            table.add_row(venue, str(number), f"{pair.agent:.0f}", f"{pair.raw:.0f}", f"{pair.ratio:.2f}")
+            spent = (f"{pair.cpu_seconds_per_object * _MILLI:.1f} ms", f"{pair.requests_per_instance:.1f}")
+            table.add_row(venue, str(number), f"{pair.agent:.0f}", f"{pair.raw:.0f}", f"{pair.ratio:.2f}", *spent)
     return table
 
 
@@ -228,7 +230,13 @@ def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _plain_pair(pair: Pair) -> dict[str, float]:
-    return {"agent": round(pair.agent, 1), "raw": round(pair.raw, 1), "ratio": round(pair.ratio, 3)}
+    return {
+        "agent": round(pair.agent, 1),
+        "raw": round(pair.raw, 1),
+        "ratio": round(pair.ratio, 3),
+        "cpuMsPerObject": round(pair.cpu_seconds_per_object * _MILLI, 2),
+        "requestsPerInstance": round(pair.requests_per_instance, 1),
+    }
 
 
 def _plain_memory(held: Memory) -> dict[str, int]:
