@@ -109,7 +109,7 @@ format: $(STAMP) ## Format and fix what ruff can fix
 .PHONY: lock
 lock: $(STAMP) ## Pin again every dependency with its hashes
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 --upgrade \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
+	  --generate-hashes --no-strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links -o requirements.lock
 
 .PHONY: wheel
 wheel: $(STAMP) ## Build the wheel into dist/

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from tests.architecture.tree import ROOT, project, read
 
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;]+)", re.MULTILINE)
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]+\])?==(?P<version>[^\s;]+)", re.MULTILINE)
 
 
 def declared_dependencies() -> Iterator[Requirement]:
