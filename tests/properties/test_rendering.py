@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 
 from agent.model.instance import Instance, State
 from agent.model.objects import Manifest, ObjectRef
+from agent.model.quantities import amount
 from agent.rendering import digest, render, scaled
-from agent.rendering.quantities import amount
 from tests.support.instances import containers, inputs, instances, manifests, of_kind, pod_templates
 from tests.support.pod_security import violations
 from tests.support.reachability import End, allowed

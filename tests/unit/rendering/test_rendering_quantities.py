@@ -8,7 +8,8 @@ import pytest
 
 from agent.model.errors import Refused
 from agent.model.instance import Component, Isolation, Resources, WorkerQueue
-from agent.rendering.quantities import amount, complete, cores, mebibytes
+from agent.model.quantities import amount
+from agent.rendering.quantities import complete, cores, mebibytes
 from tests.support.instances import SERVICE, an_instance, containers, manifests, of_kind, one, pod_templates
 
 
