@@ -11,7 +11,9 @@ from typing import Protocol
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import AgentError
 from agent.model.facts import Fact
-from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Seen
+from agent.model.journal import Deed
+from agent.model.objects import MANAGER, Inventory, Manifest, ObjectRef, Owned
+from agent.model.observed import Seen
 from agent.model.status import AgentStatus, InstanceStatus
 
 
@@ -126,6 +128,10 @@ class Inventories(Protocol):
         """Every inventory by instance id; in the place of one that cannot be understood, the error that says why."""
         ...
 
+    async def load(self, instance_id: str) -> Inventory | AgentError | None:
+        """That of one instance; None if there is none."""
+        ...
+
     async def save(self, inventory: Inventory) -> Inventory:
         """Write it, provided that it is still at its ``resource_version``; raises Conflict if not."""
         ...
@@ -159,20 +165,29 @@ class KeyPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptKeys:
-    """The keys as they are now: checksums by name, and the instance's Secret as the inventory shall remember it."""
+class HeldKeys:
+    """The keys of an instance, on their way to where the pods read them. Only checksums are ever told or kept."""
 
     checksums: Mapping[str, str]
-    owned: Owned
+    values: Mapping[str, bytes] = field(repr=False)
 
 
 class Keys(Protocol):
     """Generated keys: made once in the cluster, with a second copy in the agent's namespace."""
 
-    async def ensure(self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str]) -> KeptKeys:
-        """Make or restore the keys, and put them where the pods read them.
+    async def hold(
+        self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str], fresh: bool
+    ) -> HeldKeys:
+        """Make or restore the second copy of the keys. ``fresh``: the instance's namespace is not there yet.
 
         Raises KeyLost where a ``known`` key (one that was made before) is left nowhere.
+        """
+        ...
+
+    async def place(self, place: KeyPlace, held: HeldKeys, *, fresh: bool) -> Owned:
+        """Put the keys where the pods read them; returns the Secret as the inventory shall remember it.
+
+        Raises ObjectRefused where a Secret of that name is somebody else's.
         """
         ...
 
@@ -182,7 +197,7 @@ class Keys(Protocol):
 
 
 class Cluster(Protocol):
-    """The Kubernetes cluster: a cache of what is there, and verbs that change it."""
+    """The Kubernetes cluster as it is seen: a cache of what is there, and ways to look closer."""
 
     async def started(self) -> None:
         """Return when the first full listing of every watched kind is there."""
@@ -192,20 +207,20 @@ class Cluster(Protocol):
         """Every object labelled for the instance, as last seen or as our own last write left it."""
         ...
 
-    async def look(self, instance_id: str, refs: Collection[ObjectRef]) -> Mapping[ObjectRef, Seen]:
-        """The same, after reading afresh those of the named objects that no watch keeps up to date."""
+    def surveyed(self, instance_id: str) -> bool:
+        """Whether the kinds that no watch covers were looked at, for this instance, since the start."""
         ...
 
-    async def read(self, ref: ObjectRef) -> Seen | None:
-        """One object straight from the server; None if it does not exist."""
+    async def survey(self, instance_id: str, namespace: str) -> None:
+        """List the metadata of the instance's objects that no watch keeps up to date."""
         ...
 
-    async def apply(self, manifest: Manifest) -> Seen:
-        """Server-side apply without force; raises FieldConflict, ObjectRefused, NotAuthorised or Retryable."""
+    async def read(self, ref: ObjectRef) -> Manifest | None:
+        """One whole object straight from the server; None if it does not exist."""
         ...
 
-    async def delete(self, seen: Seen) -> None:
-        """Delete that very incarnation (uid precondition); an object that is gone already is a success."""
+    def forget(self, instance_id: str) -> None:
+        """The instance is gone: nothing about it needs to be remembered."""
         ...
 
     def touched(self) -> AsyncIterator[str]:
@@ -218,6 +233,51 @@ class Cluster(Protocol):
 
     def failures(self) -> tuple[AgentError, ...]:
         """Why kinds cannot be watched at present; empty if all can."""
+        ...
+
+
+class Verbs(Protocol):
+    """What may be done to the cluster. What is changed shows in ``Cluster.seen`` at once."""
+
+    async def apply(
+        self, manifest: Manifest, *, manager: str = MANAGER, force: bool = False, dry_run: bool = False
+    ) -> Manifest:
+        """Server-side apply; returns the live object, or with ``dry_run`` what it would become.
+
+        A ``metadata.resourceVersion`` in the manifest is a precondition. Raises FieldConflict, ObjectRefused,
+        NotAuthorised or Retryable.
+        """
+        ...
+
+    async def scale(self, seen: Seen, replicas: int) -> None:
+        """Set the replicas of a workload that is still as it was seen; raises Conflict if it is not."""
+        ...
+
+    async def grow(self, claim: Seen, size: str) -> None:
+        """Ask for a larger volume; raises ObjectRefused where its storage class cannot."""
+        ...
+
+    async def delete(self, seen: Seen, *, orphan: bool = False) -> bool:
+        """Delete that very incarnation (uid precondition); an object that is gone already is a success.
+
+        ``orphan`` leaves alone what it owns. Returns whether it is gone; False: it waits for finalizers or its pods.
+        """
+        ...
+
+
+class Journal(Protocol):
+    """What was done to an instance that cannot be undone by applying again: written before it is done."""
+
+    async def append(self, instance_id: str, deeds: Sequence[Deed]) -> None:
+        """Add to the instance's one history; raises Conflict where another agent wrote to it meanwhile."""
+        ...
+
+    async def read(self, instance_id: str) -> tuple[Deed, ...]:
+        """The history that is kept, oldest first."""
+        ...
+
+    async def forget(self, instance_id: str) -> None:
+        """Delete it: the instance is gone."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 import uuid
 from collections.abc import Sequence
@@ -12,24 +13,30 @@ from agent import __version__
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from agent.cluster.inventory import ClusterInventories
+from agent.cluster.journal import Author, ClusterJournal
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
+from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
 from agent.loops.accepted import Accepted
-from agent.loops.effects import Effects
+from agent.loops.effects import Effects, Records
 from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock
+from agent.loops.passes import KeepPass, Policy
 from agent.loops.poll import PollLoop, PollPace, PollPorts
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
+from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
 from agent.ports import Clock, Telemetry
+from agent.rendering import AgentAccount
 from agent.settings import Settings
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.probes import Readiness, serving_metrics, serving_probes
-from agent.telemetry.records import Records, configure
+from agent.telemetry.records import Records as LogRecords
+from agent.telemetry.records import configure
 from agent.telemetry.sink import Sinks
 from agent.uplink.client import HttpUplink
 from agent.uplink.enrol import enrol
@@ -81,14 +88,18 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
     accepted, statuses = Accepted(), Statuses()
     poll_ports = PollPorts(uplink, IndexVerifier(bundle, settings.cluster.name), ClusterState(shelf), telemetry, clock)
-    effects = Effects(cluster, ClusterInventories(shelf), GeneratedKeys(client, shelf), telemetry, clock)
+    verbs = ClusterVerbs(client, cluster.observation)
+    author = Author(socket.gethostname(), lambda: 0)
+    records = Records(ClusterInventories(shelf), GeneratedKeys(client, shelf, verbs), ClusterJournal(shelf, author))
+    effects = Effects(cluster, verbs, records, telemetry, clock)
+    reconcile = settings.reconcile
+    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit)
+    keep = KeepPass(effects, policy, Rolls(reconcile.roll_limit))
     report_ports = ReportPorts(uplink, cluster, encode_report, telemetry, clock)
     return Daemon(
         loops=(
             PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings)),
-            ReconcileLoop(
-                effects, accepted, statuses, pace=_reconcile_pace(settings), agent_namespace=settings.cluster.namespace
-            ),
+            ReconcileLoop(effects, accepted, statuses, pace=_reconcile_pace(settings), keep=keep),
             ReportLoop(
                 report_ports,
                 Told(accepted, statuses),
@@ -143,7 +154,12 @@ async def _telemetry(
     readiness = Readiness(clock=clock, stale_seconds=probes.stale_seconds)
     await resources.enter_async_context(serving_probes(host=probes.host, port=probes.port, verdict=readiness.verdict))
     await resources.enter_async_context(serving_metrics(metrics, host=scrape.host, port=scrape.port))
-    return Sinks((metrics, Records(), readiness, *sinks))
+    return Sinks((metrics, LogRecords(), readiness, *sinks))
+
+
+def _account(settings: Settings) -> AgentAccount | None:
+    name = settings.cluster.service_account
+    return AgentAccount(settings.cluster.namespace, name) if name is not None else None
 
 
 def _poll_pace(settings: Settings) -> PollPace:
@@ -154,7 +170,12 @@ def _poll_pace(settings: Settings) -> PollPace:
 def _reconcile_pace(settings: Settings) -> ReconcilePace:
     reconcile = settings.reconcile
     return ReconcilePace(
-        reconcile.concurrency, reconcile.resync_seconds, reconcile.backoff.min_seconds, reconcile.backoff.max_seconds
+        concurrency=reconcile.concurrency,
+        resync_seconds=reconcile.resync_seconds,
+        survey_seconds=reconcile.survey_seconds,
+        compare_seconds=reconcile.compare_seconds,
+        least_backoff_seconds=reconcile.backoff.min_seconds,
+        most_backoff_seconds=reconcile.backoff.max_seconds,
     )
 
 

@@ -17,6 +17,11 @@ from agent.cluster.faults import fault_of, network_faults
 from agent.model.errors import Unreachable
 
 APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+"""Kubernetes' API concepts, "Metadata-only fetches"; a server that cannot sends the whole objects."""
+
 _USER_AGENT = f"perigee-agent/{__version__}"
 _REQUEST_SECONDS = 3.5
 """A write's timeout is shorter than the lease's slack (10 - 6 s), so that none outlives our leadership."""
@@ -35,6 +40,7 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     content_type: str = "application/json"
+    accept: str = "application/json"
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
@@ -73,11 +79,13 @@ class KubeClient:
             )
         return answer
 
-    async def watch(self, path: str, params: Mapping[str, str]) -> AsyncGenerator[dict[str, Any], None]:
+    async def watch(
+        self, path: str, params: Mapping[str, str], *, accept: str = "application/json"
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """The events of one watch until the server ends it; raises like ``send``, and Unreachable on silence or where
         what comes is no event, as when a proxy cuts the stream within a line.
         """
-        request = Request("watch", "GET", path, {**params, "watch": "true"})
+        request = Request("watch", "GET", path, {**params, "watch": "true"}, accept=accept)
         self._counted["watch"] += 1
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
         with network_faults(self.server):
@@ -95,7 +103,7 @@ class KubeClient:
         await self._connection.close()
 
     async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"User-Agent": _USER_AGENT, "Accept": "application/json"}
+        headers = {"User-Agent": _USER_AGENT, "Accept": request.accept}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         return headers | await self._connection.headers()

@@ -28,7 +28,7 @@ from agent.model.errors import (
     Unreachable,
 )
 
-_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"')
+_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<subresource>[^"]*)")?')
 
 
 @contextmanager
@@ -86,7 +86,9 @@ def _conflict(answer: Mapping[str, Any], message: str) -> AgentError:
 
 def _manager(cause: str) -> str:
     found = _MANAGER.search(cause)
-    return found["manager"] if found else cause
+    if not found:
+        return cause
+    return f"{found['manager']}/{found['subresource']}" if found["subresource"] else found["manager"]
 
 
 def _forbidden(answer: Mapping[str, Any], message: str) -> AgentError:

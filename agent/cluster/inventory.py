@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from agent.cluster.secrets import SecretShelf, Stored
 from agent.model.errors import AgentError, Misconfigured
-from agent.model.objects import Inventory, ObjectRef, Owned
+from agent.model.objects import Ceded, Inventory, ObjectRef, Owned
 
 _ROLE = "inventory"
 _PREFIX = "perigee-inventory-"
 _SCHEMA = "perigee.dev/inventory/v1"
+_PLAIN = 7
+"""Words in the line of an object of which no field was left to others."""
 
 
 class ClusterInventories:
@@ -25,6 +29,11 @@ class ClusterInventories:
         """Every inventory by instance id; one that somebody damaged holds up its own instance only."""
         listed = await self._shelf.listed(_ROLE)
         return {stored.name.removeprefix(_PREFIX): self._understood(stored) for stored in listed}
+
+    async def load(self, instance_id: str) -> Inventory | AgentError | None:
+        """That of one instance; None if there is none."""
+        stored = await self._shelf.read(_name(instance_id))
+        return self._understood(stored) if stored is not None else None
 
     def _understood(self, stored: Stored) -> Inventory | AgentError:
         try:
@@ -40,7 +49,7 @@ class ClusterInventories:
 
     async def save(self, inventory: Inventory) -> Inventory:
         """Create or replace it; raises Conflict if somebody else wrote it meanwhile."""
-        content = {"inventory": _encoded(inventory)}
+        content = {"inventory": _encoded(inventory), "fields": inventory.fields}
         name = _name(inventory.instance_id)
         if not inventory.resource_version:
             stored = await self._shelf.create(name, content, role=_ROLE)
@@ -59,9 +68,27 @@ def _name(instance_id: str) -> str:
     return f"{_PREFIX}{instance_id}"
 
 
-def _line(owned: Owned) -> list[str]:
+def _line(owned: Owned) -> list[Any]:
     ref = owned.ref
-    return [ref.api_version, ref.kind, ref.namespace, ref.name, owned.uid, owned.rendered, owned.ownership]
+    line: list[Any] = [ref.api_version, ref.kind, ref.namespace, ref.name, owned.uid, owned.rendered, owned.ownership]
+    if owned.ceded or owned.parked is not None:
+        line.append([[ceded.manager, *ceded.path] for ceded in owned.ceded])
+        line.append(owned.parked)
+    return line
+
+
+def _owned(line: list[Any]) -> Owned:
+    # Thousands of these stay in memory, and their words are always the same: each is kept once.
+    api_version, kind, namespace, name, uid, rendered, ownership = (sys.intern(word) for word in line[:7])
+    ceded, parked = line[7:9] if len(line) > _PLAIN else ((), None)
+    return Owned(
+        ObjectRef(api_version, kind, namespace, name),
+        uid,
+        rendered,
+        ownership,
+        tuple(Ceded(manager, tuple(path)) for manager, *path in ceded),
+        parked,
+    )
 
 
 def _encoded(inventory: Inventory) -> bytes:
@@ -86,10 +113,6 @@ def _encoded(inventory: Inventory) -> bytes:
 
 def _parsed(stored: Stored) -> Inventory:
     read = json.loads(stored.content["inventory"])
-    owned = tuple(
-        Owned(ObjectRef(api_version, kind, namespace, name), uid, rendered, ownership)
-        for api_version, kind, namespace, name, uid, rendered, ownership in read["owned"]
-    )
     return Inventory(
         instance_id=read["instance"],
         name=read["name"],
@@ -97,8 +120,9 @@ def _parsed(stored: Stored) -> Inventory:
         revision=read["revision"],
         inputs=read["inputs"],
         renderer=read["renderer"],
-        owned=owned,
+        owned=tuple(_owned(line) for line in read["owned"]),
         keys=read["keys"],
         namespace_created=read["namespaceCreated"],
+        fields=stored.content.get("fields", b""),
         resource_version=stored.resource_version,
     )

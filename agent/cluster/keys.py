@@ -11,14 +11,14 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 
-from agent.cluster.apply import apply
 from agent.cluster.client import KubeClient, Request
 from agent.cluster.kinds import path_of
 from agent.cluster.secrets import SecretShelf
-from agent.model.errors import KeyLost, Missing
+from agent.model.errors import Conflict, KeyLost, Missing, ObjectRefused
 from agent.model.objects import Manifest, Owned
+from agent.planning.adoption import is_ours
 from agent.planning.ownership import owned_as, ownership_of
-from agent.ports import KeptKeys, KeyDemand, KeyPlace
+from agent.ports import HeldKeys, KeyDemand, KeyPlace, Verbs
 
 _ROLE = "keys"
 _GENERATORS = {
@@ -33,28 +33,60 @@ _GENERATORS = {
 class GeneratedKeys:
     """Implements ``ports.Keys``."""
 
-    def __init__(self, client: KubeClient, shelf: SecretShelf) -> None:
+    def __init__(self, client: KubeClient, shelf: SecretShelf, verbs: Verbs) -> None:
         self._client = client
         self._shelf = shelf
+        self._verbs = verbs
 
-    async def ensure(self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str]) -> KeptKeys:
-        """Make or restore the keys; writes nothing where both copies hold them already."""
+    async def hold(
+        self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str], fresh: bool
+    ) -> HeldKeys:
+        """Make or restore the second copy; writes nothing where it holds every key already."""
+        if fresh and not known:
+            keys = {demand.name: _made(demand, place, known) for demand in demands}
+            try:
+                await self._shelf.create(_name(place.instance_id), keys, role=_ROLE)
+            except Conflict:
+                pass  # an earlier birth was cut short: its keys are as good, and may be in use
+            else:
+                return _held(place, keys)
         copy = await self._shelf.read(_name(place.instance_id))
-        live = await self._live(place)
-        held = {**_content(live), **(copy.content if copy else {})}
+        held = copy.content if copy is not None else {}
+        if not {demand.name for demand in demands} <= held.keys():
+            held = {**_content(await self._live(place)), **held}
         keys = {demand.name: held.get(demand.name) or _made(demand, place, known) for demand in demands}
         if copy is None:
             await self._shelf.create(_name(place.instance_id), keys, role=_ROLE)
         elif not keys.items() <= copy.content.items():
             await self._shelf.replace(copy, {**copy.content, **keys}, role=_ROLE)
-        return KeptKeys(
-            checksums={name: _checksum(place.instance_id, value) for name, value in keys.items()},
-            owned=await self._placed(place, keys, live),
-        )
+        return _held(place, keys)
+
+    async def place(self, place: KeyPlace, held: HeldKeys, *, fresh: bool) -> Owned:
+        """Put the keys into the instance's namespace; writes nothing where they are there already.
+
+        By force: what the second copy holds is what stored data was encrypted with, whoever changed the first.
+        """
+        manifest: Manifest = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": place.secret, "namespace": place.namespace, "labels": dict(place.labels)},
+            "type": "Opaque",
+            "data": {name: base64.b64encode(value).decode() for name, value in sorted(held.values.items())},
+        }
+        live = None if fresh else await self._live(place)
+        if live is not None and _shows(live, manifest):
+            return owned_as(manifest, live)
+        if live is not None and not is_ours(live, place.instance_id):
+            raise ObjectRefused(
+                f"{place.ref} exists and was not made for this instance",
+                hint="rename it or delete it, or use another namespace",
+            )
+        return owned_as(manifest, await self._verbs.apply(manifest, force=live is not None))
 
     async def forget(self, instance_id: str) -> None:
-        """Delete the second copy."""
-        await self._shelf.delete(_name(instance_id))
+        """Delete the second copy, if there is one."""
+        if await self._shelf.read(_name(instance_id)) is not None:
+            await self._shelf.delete(_name(instance_id))
 
     async def _live(self, place: KeyPlace) -> Manifest | None:
         try:
@@ -62,17 +94,9 @@ class GeneratedKeys:
         except Missing:
             return None
 
-    async def _placed(self, place: KeyPlace, keys: Mapping[str, bytes], live: Manifest | None) -> Owned:
-        manifest: Manifest = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": place.secret, "namespace": place.namespace, "labels": dict(place.labels)},
-            "type": "Opaque",
-            "data": {name: base64.b64encode(value).decode() for name, value in sorted(keys.items())},
-        }
-        if live is not None and _shows(live, manifest):
-            return owned_as(manifest, live)
-        return owned_as(manifest, (await apply(self._client, manifest)).manifest)
+
+def _held(place: KeyPlace, keys: Mapping[str, bytes]) -> HeldKeys:
+    return HeldKeys({name: _checksum(place.instance_id, value) for name, value in keys.items()}, keys)
 
 
 def _made(demand: KeyDemand, place: KeyPlace, known: Collection[str]) -> bytes:

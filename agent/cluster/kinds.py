@@ -8,17 +8,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.model.objects import ObjectRef
+from agent.planning.diff import UNWATCHED
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind. ``watched``: its objects are listed and watched by label, cluster-wide."""
+    """One kind. ``whole``: with their content;
+    of the others the metadata is enough, since it tells who owns which field.
+    """
 
     api_version: str
     kind: str
     plural: str
     namespaced: bool = True
-    watched: bool = True
+    whole: bool = False
+
+    @property
+    def watched(self) -> bool:
+        """Nobody should grant the right to read a whole cluster's Secrets and ConfigMaps."""
+        return self.kind not in UNWATCHED
 
     def collection(self, namespace: str = "") -> str:
         """The path of all objects of this kind, or of those in one namespace."""
@@ -28,19 +36,18 @@ class Kind:
 
 
 _KINDS = (
-    Kind("v1", "Namespace", "namespaces", namespaced=False),
+    Kind("v1", "Namespace", "namespaces", namespaced=False, whole=True),
     Kind("v1", "ResourceQuota", "resourcequotas"),
     Kind("v1", "LimitRange", "limitranges"),
     Kind("v1", "ServiceAccount", "serviceaccounts"),
     Kind("v1", "Service", "services"),
-    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
-    Kind("v1", "Pod", "pods"),
-    # Nobody should grant the right to read the whole cluster's Secrets and ConfigMaps: these are read by name.
-    Kind("v1", "Secret", "secrets", watched=False),
-    Kind("v1", "ConfigMap", "configmaps", watched=False),
-    Kind("apps/v1", "Deployment", "deployments"),
-    Kind("apps/v1", "StatefulSet", "statefulsets"),
-    Kind("batch/v1", "Job", "jobs"),
+    Kind("v1", "PersistentVolumeClaim", "persistentvolumeclaims", whole=True),
+    Kind("v1", "Pod", "pods", whole=True),
+    Kind("v1", "Secret", "secrets"),
+    Kind("v1", "ConfigMap", "configmaps"),
+    Kind("apps/v1", "Deployment", "deployments", whole=True),
+    Kind("apps/v1", "StatefulSet", "statefulsets", whole=True),
+    Kind("batch/v1", "Job", "jobs", whole=True),
     Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
     Kind("rbac.authorization.k8s.io/v1", "Role", "roles"),
@@ -48,6 +55,7 @@ _KINDS = (
 )
 KINDS = {(kind.api_version, kind.kind): kind for kind in _KINDS}
 WATCHED = tuple(kind for kind in _KINDS if kind.watched)
+SURVEYED = tuple(kind for kind in _KINDS if not kind.watched)
 
 
 def kind_of(ref: ObjectRef) -> Kind:

@@ -1,16 +1,18 @@
-"""The cluster as the loops see it: the cache to read from, and the verbs that change it, behind ``ports.Cluster``."""
+"""The cluster as the loops see it: the cache to read from and ways to look closer, behind ``ports.Cluster``."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 
-from agent.cluster.apply import apply, delete
-from agent.cluster.client import KubeClient, Request
-from agent.cluster.kinds import kind_of, path_of
+from agent.cluster.client import METADATA_LIST, KubeClient, Request
+from agent.cluster.kinds import SURVEYED, Kind, path_of
 from agent.cluster.observe import Observation, watchers
 from agent.model.errors import AgentError, Missing
-from agent.model.objects import Manifest, ObjectRef, Seen
+from agent.model.labels import INSTANCE
+from agent.model.objects import Manifest, ObjectRef
+from agent.model.observed import Seen
+from agent.planning.observing import observed
 from agent.ports import Clock
 
 
@@ -21,8 +23,10 @@ class KubernetesCluster:
 
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         self._client = client
-        self._observation = Observation()
-        self._watchers = watchers(client, self._observation, clock)
+        self.observation = Observation()
+        """The cache, also for the verbs to show their effects in."""
+        self._surveyed: set[str] = set()
+        self._watchers = watchers(client, self.observation, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the cache filled until told to stop."""
@@ -43,46 +47,39 @@ class KubernetesCluster:
 
     def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
         """Every object labelled for the instance, as last seen."""
-        return self._observation.seen(instance_id)
+        return self.observation.seen(instance_id)
 
-    async def look(self, instance_id: str, refs: Collection[ObjectRef]) -> Mapping[ObjectRef, Seen]:
-        """The same, after reading afresh those of the named objects that no watch keeps up to date."""
-        known = self._observation.seen(instance_id)
-        for ref in refs:
-            if kind_of(ref).watched:
-                continue
-            live = await self.read(ref)
-            if live is not None:
-                self._observation.put(live)
-            elif ref in known:
-                self._observation.drop(known[ref])
-        return self._observation.seen(instance_id)
+    def surveyed(self, instance_id: str) -> bool:
+        """Whether the kinds that no watch covers were looked at since the start."""
+        return instance_id in self._surveyed
 
-    async def read(self, ref: ObjectRef) -> Seen | None:
-        """One object straight from the server; None if it does not exist."""
+    async def survey(self, instance_id: str, namespace: str) -> None:
+        """List the metadata of the instance's objects that no watch keeps up to date."""
+        for kind in SURVEYED:
+            self.observation.replace_part(kind, instance_id, await self._listed(kind, instance_id, namespace))
+        self._surveyed.add(instance_id)
+
+    async def _listed(self, kind: Kind, instance_id: str, namespace: str) -> list[Seen]:
+        params = {"labelSelector": f"{INSTANCE}={instance_id}"}
+        path = kind.collection(namespace)
+        page = await self._client.send(Request("list", "GET", path, params, accept=METADATA_LIST))
+        return [observed({**item, "apiVersion": kind.api_version, "kind": kind.kind}) for item in page["items"] or ()]
+
+    async def read(self, ref: ObjectRef) -> Manifest | None:
+        """One whole object straight from the server; None if it does not exist."""
         try:
             live = await self._client.send(Request("get", "GET", path_of(ref)))
         except Missing:
             return None
-        return Seen({"apiVersion": ref.api_version, "kind": ref.kind, **live})
+        return {"apiVersion": ref.api_version, "kind": ref.kind, **live}
 
-    async def apply(self, manifest: Manifest) -> Seen:
-        """Server-side apply without force."""
-        live = await apply(self._client, manifest)
-        self._observation.put(live)
-        return live
-
-    async def delete(self, seen: Seen) -> None:
-        """Delete that very incarnation."""
-        left = await delete(self._client, seen)
-        if left is None:
-            self._observation.drop(seen)
-        else:
-            self._observation.put(left)
+    def forget(self, instance_id: str) -> None:
+        """The instance is gone: nothing about it needs to be remembered."""
+        self._surveyed.discard(instance_id)
 
     def touched(self) -> AsyncIterator[str]:
         """Ids of instances of which an object changed."""
-        return self._observation.touched()
+        return self.observation.touched()
 
     def requests(self) -> Mapping[str, int]:
         """How many requests were made since the start, by verb."""

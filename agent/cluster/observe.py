@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
-from agent.cluster.client import KubeClient, Request
+from agent.cluster.client import METADATA, METADATA_LIST, KubeClient, Request
 from agent.cluster.kinds import WATCHED, Kind
 from agent.model.errors import AgentError, Expired
 from agent.model.labels import INSTANCE
-from agent.model.objects import Manifest, ObjectRef, Seen
+from agent.model.objects import Manifest, ObjectRef
+from agent.model.observed import Seen
+from agent.planning.observing import observed
 from agent.ports import Clock
 
 _PAGE = "500"
@@ -58,14 +61,14 @@ class Observation:
         the watch is ahead instead and the object is not there, it has gone meanwhile.
         """
         present = self._present(seen.ref)
-        if _version(seen) <= (_version(present) if present is not None else self._told.get(seen.ref.kind, 0)):
+        if seen.version <= (present.version if present is not None else self._told.get(seen.ref.kind, 0)):
             return
         self._show(seen)
 
     def drop(self, seen: Seen) -> None:
         """This incarnation of an object is gone (or no longer labelled for us); a newer one stays."""
         present = self._present(seen.ref)
-        if present is not None and (present.uid == seen.uid or _version(present) <= _version(seen)):
+        if present is not None and (present.uid == seen.uid or present.version <= seen.version):
             self._hide(seen.ref)
 
     def replace_kind(self, kind: Kind, everything: Iterable[Seen], *, version: int) -> None:
@@ -78,18 +81,29 @@ class Observation:
         known = [ref for ref in self._holders if (ref.api_version, ref.kind) == (kind.api_version, kind.kind)]
         for ref in known:
             present = self._present(ref)
-            if present is not None and (restored or (ref not in listed and _version(present) <= version)):
+            if present is not None and (restored or (ref not in listed and present.version <= version)):
                 self._hide(ref)
         for seen in listed.values():
             present = self._present(seen.ref)
-            if present is None or _version(present) < _version(seen):
+            if present is None or present.version < seen.version:
                 self._show(seen)
         self._told[kind.kind] = version
+
+    def replace_part(self, kind: Kind, instance_id: str, everything: Iterable[Seen]) -> None:
+        """A full list of one instance's objects of a kind that no watch covers."""
+        listed = {seen.ref: seen for seen in everything}
+        for ref in [ref for ref in self._by_instance.get(instance_id, {}) if ref.kind == kind.kind]:
+            if ref not in listed:
+                self._hide(ref)
+        for seen in listed.values():
+            present = self._present(seen.ref)
+            if present is None or present.version < seen.version:
+                self._show(seen)
 
     def tell(self, kind: Kind, seen: Seen) -> None:
         """A watch says that an object is there, in this state."""
         self.put(seen)
-        self.told(kind, _version(seen))
+        self.told(kind, seen.version)
 
     def told(self, kind: Kind, version: int) -> None:
         """Everything of this kind up to that version was told."""
@@ -105,9 +119,13 @@ class Observation:
         if holder is not None and holder != instance_id:
             self._hide(seen.ref)
         if instance_id:
+            known = self._by_instance.setdefault(instance_id, {})
+            present = known.get(seen.ref)
             self._holders[seen.ref] = instance_id
-            self._by_instance.setdefault(instance_id, {})[seen.ref] = seen
-            self._touch(instance_id)
+            known[seen.ref] = seen
+            # Most news of a pod's life changes nothing that anybody decides by.
+            if present is None or replace(present, version=seen.version) != seen:
+                self._touch(instance_id)
 
     def _hide(self, ref: ObjectRef) -> None:
         holder = self._holders.pop(ref)
@@ -120,11 +138,6 @@ class Observation:
     def _touch(self, instance_id: str) -> None:
         self._touched[instance_id] = None
         self._news.set()
-
-
-def _version(seen: Seen) -> int:
-    # Resource versions of one server are comparable numbers (KEP-5504).
-    return int(seen.manifest["metadata"]["resourceVersion"])
 
 
 class Watcher:
@@ -172,8 +185,9 @@ class Watcher:
             params = {"labelSelector": INSTANCE, "limit": _PAGE}
             if token:
                 params["continue"] = token
-            page = await self._client.send(Request("list", "GET", self._kind.collection(), params))
-            found.extend(Seen(self._slim(item)) for item in page["items"])
+            accept = "application/json" if self._kind.whole else METADATA_LIST
+            page = await self._client.send(Request("list", "GET", self._kind.collection(), params, accept=accept))
+            found.extend(self._seen(item) for item in page["items"] or ())
             token = page["metadata"].get("continue", "")
             if not token:
                 break
@@ -194,7 +208,8 @@ class Watcher:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": _WATCH_SECONDS,
         }
-        async with aclosing(self._client.watch(self._kind.collection(), params)) as events:
+        accept = "application/json" if self._kind.whole else METADATA
+        async with aclosing(self._client.watch(self._kind.collection(), params, accept=accept)) as events:
             async for event in events:
                 self._succeeded()
                 self._take(event["type"], event["object"])
@@ -207,20 +222,16 @@ class Watcher:
         if event == "BOOKMARK":
             self._observation.told(self._kind, int(self._version))
             return
-        seen = Seen(self._slim(item))
+        seen = self._seen(item)
         if event == "DELETED":
             self._observation.drop(seen)
             self._observation.told(self._kind, int(self._version))
         else:
             self._observation.tell(self._kind, seen)
 
-    def _slim(self, item: Manifest) -> Manifest:
-        # Items of a list carry no apiVersion and kind. Pods are many, and only their metadata and status are judged.
-        slim = {"apiVersion": self._kind.api_version, "kind": self._kind.kind, **item}
-        if self._kind.kind == "Pod":
-            slim.pop("spec", None)
-            slim["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
-        return slim
+    def _seen(self, item: Manifest) -> Seen:
+        # Items of a list carry no apiVersion and kind; those of a metadata-only list carry another one.
+        return observed({**item, "apiVersion": self._kind.api_version, "kind": self._kind.kind})
 
 
 def watchers(client: KubeClient, observation: Observation, clock: Clock) -> tuple[Watcher, ...]:

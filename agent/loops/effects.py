@@ -1,15 +1,24 @@
-"""What a pass may do to the world, each effect stated as a fact once it happened."""
+"""What a pass may do to the world: the ports, and each effect stated as a fact once it happened."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.model.changes import Change
 from agent.model.facts import ChangeApplied
-from agent.model.objects import Owned, Seen
-from agent.planning.diff import Planned
-from agent.planning.ownership import owned_as
-from agent.ports import Clock, Cluster, Inventories, Keys, Telemetry
+from agent.model.journal import Deed
+from agent.model.observed import Seen
+from agent.ports import Clock, Cluster, Inventories, Journal, Keys, Telemetry, Verbs
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept in the cluster of what was done."""
+
+    inventories: Inventories
+    keys: Keys
+    journal: Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,21 +26,23 @@ class Effects:
     """The ports that passes share."""
 
     cluster: Cluster
-    inventories: Inventories
-    keys: Keys
+    verbs: Verbs
+    records: Records
     telemetry: Telemetry
     clock: Clock
 
-    async def apply(self, instance_id: str, planned: Planned) -> Owned:
-        """Apply one planned change; returns what the inventory shall remember of it."""
-        began = self.clock.monotonic()
-        manifest = planned.rendered.manifest
-        live = await self.cluster.apply(manifest)
-        self.telemetry.emit(ChangeApplied(instance_id, planned.change, self.clock.monotonic() - began))
-        return owned_as(manifest, live.manifest)
+    def done(self, instance_id: str, change: Change, *, since: float) -> None:
+        """State a change that was made; ``since`` is when it began, on the monotonic clock."""
+        self.telemetry.emit(ChangeApplied(instance_id, change, self.clock.monotonic() - since))
 
-    async def delete(self, instance_id: str, live: Seen, change: Change) -> None:
-        """Delete one object."""
+    async def write_down(self, instance_id: str, deeds: Sequence[tuple[Seen, Change]]) -> None:
+        """Enter in the journal what is about to be done and cannot be undone by applying again."""
+        now = self.clock.now()
+        await self.records.journal.append(instance_id, [Deed(change, seen.uid, now) for seen, change in deeds])
+
+    async def delete(self, instance_id: str, live: Seen, change: Change, *, orphan: bool = False) -> bool:
+        """Delete one object that the journal names already; returns whether it is gone."""
         began = self.clock.monotonic()
-        await self.cluster.delete(live)
-        self.telemetry.emit(ChangeApplied(instance_id, change, self.clock.monotonic() - began))
+        gone = await self.verbs.delete(live, orphan=orphan)
+        self.done(instance_id, change, since=began)
+        return gone

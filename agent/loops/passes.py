@@ -1,77 +1,69 @@
 """One pass over one instance that shall exist: look, decide, apply stage by stage, remember. May stop anywhere.
 
-Here: the order of effects. Not here: the decisions (planning), what objects look like (rendering), when (reconcile).
+Here: the order of effects. Not here: how one change is carried out (applying), the decisions (planning), what objects
+look like (rendering), when (reconcile).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
+from agent.loops.applying import Applier
+from agent.loops.comparing import compare
 from agent.loops.effects import Effects
+from agent.loops.founding import Founding
+from agent.loops.progress import Look, Progress
+from agent.loops.renderings import Rendering, Renderings
+from agent.loops.rolls import Rolls
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
-from agent.model.errors import AgentError, FieldConflict, ObjectRefused
-from agent.model.instance import Instance
-from agent.model.labels import INSTANCE
-from agent.model.objects import Inventory, ObjectRef, Owned, Rendered, Seen, Stage
-from agent.planning import guard
-from agent.planning.diff import Planned, diff, settled, superseded
+from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, TooMuchToPrune
+from agent.model.objects import Inventory, ObjectRef, Rendered, Stage
+from agent.model.observed import Seen
+from agent.planning import guard, scaling, windows
+from agent.planning.diff import UNWATCHED, Planned, diff, renewed, settled, superseded
 from agent.planning.health import View
-from agent.planning.stages import BINDING, Gate, Readiness, gate, order, standing
-from agent.ports import KeyPlace
-from agent.rendering import KEYS_SECRET, RENDERER_VERSION, RenderInputs, demanded_keys, digest, render
+from agent.planning.stages import BINDING, Gate, Readiness, failed, gate, order, standing
+from agent.rendering import KEYS_SECRET, RENDERER_VERSION, AgentAccount
 
 _PARALLEL_APPLIES = 8
+_ROLLING = frozenset({"Deployment", "StatefulSet"})
 Pending = tuple[Stage, Gate]
 
 
-@dataclass(slots=True)
-class _Progress:
-    """What a pass has done so far; ``inventory`` is what the cluster's record shall say at the next save."""
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The agent's own rules: where it lives, as whom it works, how much one pass may prune, and which renderer's
+    version stands for what it renders.
+    """
 
-    document: Document
-    inventory: Inventory
-    saved: Inventory
-    changes: list[Change] = field(default_factory=list)
-    blocked: dict[ObjectRef, AgentError] = field(default_factory=dict)
-
-    @property
-    def instance(self) -> Instance:
-        """What is wanted."""
-        return self.document.instance
-
-    def remember(self, owned: Owned) -> None:
-        """Keep what was applied."""
-        kept = {**self.inventory.by_ref(), owned.ref: owned}
-        self.inventory = replace(self.inventory, owned=tuple(kept.values()))
-
-    def forget(self, ref: ObjectRef) -> None:
-        """Drop what was deleted."""
-        self.inventory = replace(self.inventory, owned=tuple(o for o in self.inventory.owned if o.ref != ref))
+    agent_namespace: str
+    account: AgentAccount | None
+    prune_limit: int
+    renderer: str = RENDERER_VERSION
 
 
 class KeepPass:
     """Makes the cluster show what a document wants, as far as it can be done now."""
 
-    def __init__(self, effects: Effects, agent_namespace: str) -> None:
+    def __init__(self, effects: Effects, policy: Policy, rolls: Rolls) -> None:
         self._effects = effects
-        self._agent_namespace = agent_namespace
-        self._claiming = asyncio.Lock()
+        self._policy = policy
+        self.rolls = rolls
+        self._applier = Applier(effects)
+        self._renderings = Renderings(policy.account)
+        self._founding = Founding(effects, self._renderings)
 
-    async def run(self, document: Document, inventory: Inventory, *, thorough: bool) -> View:
-        """One pass; never raises AgentError, but tells it in the view, beside what was done before it.
-
-        ``thorough``: also read what no watch covers, verify the keys, and try failed jobs anew.
-        """
-        named = replace(inventory, name=document.instance.name, namespace=document.instance.namespace)
-        progress = _Progress(document, named, inventory)
+    async def run(self, document: Document, inventory: Inventory, *, look: Look) -> View:
+        """One pass; never raises AgentError, but tells it in the view, beside what was done before it."""
+        progress = Progress.begun(document, inventory)
         pending: Pending | None = None
         error: AgentError | None = None
         try:
-            guard.judge(document.instance, inventory=inventory, agent_namespace=self._agent_namespace)
-            pending = await self._pass(progress, thorough=thorough)
+            guard.judge(document.instance, inventory=inventory, agent_namespace=self._policy.agent_namespace)
+            pending = await self._pass(progress, look)
             await self._save(progress)
         except AgentError as failure:
             error = await self._rescued(progress, failure)
@@ -83,6 +75,8 @@ class KeepPass:
             pending=pending,
             error=error,
             blocked=tuple(progress.blocked.values()),
+            leftover=progress.leftover,
+            deferred=progress.deferred,
         )
 
     def observe(self, document: Document, inventory: Inventory) -> View:
@@ -92,93 +86,102 @@ class KeepPass:
         pending = None if judged.readiness is Readiness.READY else (Stage.COMPONENTS, judged)
         return View(document, inventory, seen, pending=pending)
 
-    async def _pass(self, progress: _Progress, *, thorough: bool) -> Pending | None:
-        instance, known = progress.instance, progress.inventory
-        if thorough:
-            await self._effects.cluster.look(instance.id, [owned.ref for owned in known.owned])
-        elif self._finished(progress):
-            return self._pending(instance, render(RenderInputs(instance, known.keys)))
-        pending = await self._settle_in(progress)
+    def forget(self, instance_id: str) -> None:
+        """The instance is gone: nothing about it needs to be remembered."""
+        self._renderings.forget(instance_id)
+        self.rolls.release(instance_id)
+
+    async def _pass(self, progress: Progress, look: Look) -> Pending | None:
+        instance, known = progress.instance, progress.saved
+        if look.survey and known.namespace:
+            await self._effects.cluster.survey(instance.id, instance.namespace)
+        rendering = self._renderings.of(progress)
+        if self._finished(progress, rendering) and not look.compare:
+            pending = self._gates(progress, rendering)
+            if pending is None or not look.again or pending[1].readiness is not Readiness.FAILED:
+                return pending
+        rendering, pending = await self._founding.lay(progress, self._applier)
         if pending is not None:
             return pending
-        rendered = render(RenderInputs(instance, progress.inventory.keys))
-        await self._intend(progress, [one.ref for one in rendered])
-        if thorough:
-            await self._clear_failed(progress, rendered)
-        stages = order(instance.state)
-        pending = await self._walk(progress, rendered, stages)
+        return await self._build(progress, rendering, look)
+
+    async def _build(self, progress: Progress, rendering: Rendering, look: Look) -> Pending | None:
+        rendered = rendering.objects
+        if look.again:
+            await self._clear_failed(progress, rendering)
+        held_back = self._held_back(progress, rendered)
+        stages = order(progress.instance.state)
+        pending = await self._walk(progress, rendering, stages, held_back)
+        if look.compare and not held_back:
+            await self._apply(progress, await compare(self._effects, progress, rendered))
         if not progress.blocked and (pending is None or pending[0] is stages[-1]):
             await self._prune(progress, rendered)
-            self._conclude(progress)
+            if not held_back:
+                self._conclude(progress, rendering)
         return pending
 
-    def _finished(self, progress: _Progress) -> bool:
-        inputs = RenderInputs(progress.instance, progress.inventory.keys)
-        known = progress.inventory
+    def _finished(self, progress: Progress, rendering: Rendering) -> bool:
+        known, cluster, instance_id = progress.saved, self._effects.cluster, progress.instance.id
         return (
-            known.renderer == RENDERER_VERSION
-            and known.inputs == digest(inputs)
-            and settled(known, self._effects.cluster.seen(progress.instance.id))
+            known.renderer == self._policy.renderer
+            and known.inputs == rendering.key
+            and known.name == progress.instance.name
+            and settled(known, cluster.seen(instance_id), surveyed=cluster.surveyed(instance_id))
+            and not scaling.due(
+                progress.instance.state, known.owned, starts=rendering.starts, seen=cluster.seen(instance_id)
+            )
         )
 
-    async def _settle_in(self, progress: _Progress) -> Pending | None:
-        """The namespace, and the keys in it, which what is rendered depends on. Pending: there is no namespace yet."""
-        instance = progress.instance
-        early = render(RenderInputs(instance, progress.inventory.keys))
-        home = [one for one in early if one.ref.kind == "Namespace"]
-        place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
-        # Two instances that want one namespace must not both find it free.
-        async with self._claiming:
-            await self._claim(progress, home[0].ref)
-            await self._intend(progress, [home[0].ref, place.ref])
-            await self._apply(progress, diff(home, inventory=progress.inventory, seen=self._seen(progress)))
-        judged = gate(Stage.NAMESPACE, home, self._seen(progress))
-        if judged.readiness is not Readiness.READY:
-            return Stage.NAMESPACE, judged
-        known = progress.inventory.keys
-        kept = await self._effects.keys.ensure(place, demanded_keys(instance), known=tuple(known))
-        progress.remember(kept.owned)
-        progress.inventory = replace(progress.inventory, keys={**known, **kept.checksums})
-        return None
+    def _held_back(self, progress: Progress, rendered: Sequence[Rendered]) -> frozenset[ObjectRef]:
+        """What must not change yet: pods of an instance that only a newer renderer wants to roll."""
+        known, instance = progress.saved, progress.instance
+        if known.renderer in {"", self._policy.renderer} or known.revision != progress.document.entry.revision:
+            return frozenset()
+        changed = renewed(rendered, known)
+        if not any(ref.kind in _ROLLING for ref in changed):
+            return frozenset()
+        now = self._effects.clock.now()
+        if not windows.open_at(instance.maintenance, now):
+            opening = windows.next_opening(instance.maintenance, now)
+            when = f"opens at {opening:%Y-%m-%d %H:%M} UTC" if opening else "never opens"
+            progress.deferred = f"a newer agent changes its pods; its maintenance window {when}"
+        else:
+            waits = self.rolls.ask(instance.id)
+            progress.deferred = f"a newer agent changes its pods, and {waits}" if waits else ""
+        return changed if progress.deferred else frozenset()
 
-    async def _claim(self, progress: _Progress, ref: ObjectRef) -> None:
-        live = self._seen(progress).get(ref) or await self._effects.cluster.read(ref)
-        created = guard.judge_namespace(progress.instance, live, inventory=progress.inventory)
-        progress.inventory = replace(progress.inventory, namespace_created=created)
-
-    async def _intend(self, progress: _Progress, refs: Sequence[ObjectRef]) -> None:
-        """Write down what is about to be made: a crash in between must not leave anything that nobody knows of."""
-        known = progress.inventory.by_ref()
-        intended = [Owned(ref) for ref in refs if ref not in known]
-        progress.inventory = replace(progress.inventory, owned=(*progress.inventory.owned, *intended))
-        now, saved = progress.inventory, progress.saved
-        if intended or (now.keys, now.namespace_created) != (saved.keys, saved.namespace_created):
-            await self._save(progress)
-
-    def _seen(self, progress: _Progress) -> Mapping[ObjectRef, Seen]:
-        return self._effects.cluster.seen(progress.instance.id)
-
-    async def _walk(self, progress: _Progress, rendered: Sequence[Rendered], stages: Sequence[Stage]) -> Pending | None:
+    async def _walk(
+        self, progress: Progress, rendering: Rendering, stages: Sequence[Stage], held_back: frozenset[ObjectRef]
+    ) -> Pending | None:
         for stage in stages:
-            wanted = [one for one in rendered if one.stage is stage]
-            await self._apply(progress, diff(wanted, inventory=progress.inventory, seen=self._seen(progress)))
+            wanted = [one for one in rendering.objects if one.stage is stage]
+            planned = diff(wanted, remembered=progress.lines, seen=self._seen(progress))
+            await self._scale(progress, rendering, wanted)
+            await self._apply(progress, [one for one in planned if _allowed(one, held_back)])
+            await self._scale(progress, rendering, wanted)  # an apply may have found who else holds the replicas
+            awaited = [one for one in rendering.awaited if one.stage is stage]
             if stage not in BINDING:
                 # What is wrong with one object is no reason to hold up what can do without it.
-                wanted = [one for one in wanted if one.ref not in progress.blocked]
-            judged = gate(stage, wanted, self._seen(progress))
+                awaited = [one for one in awaited if one.ref not in progress.blocked]
+            judged = gate(stage, awaited, self._seen(progress))
             if judged.readiness is not Readiness.READY:
                 return stage, judged
         return None
 
-    def _pending(self, instance: Instance, rendered: Sequence[Rendered]) -> Pending | None:
-        seen = self._effects.cluster.seen(instance.id)
-        for stage in order(instance.state):
-            judged = gate(stage, rendered, seen)
+    def _gates(self, progress: Progress, rendering: Rendering) -> Pending | None:
+        seen = self._seen(progress)
+        # What no watch covers need not have been looked at yet.
+        awaited = [one for one in rendering.awaited if one.ref.kind not in UNWATCHED]
+        for stage in order(progress.instance.state):
+            judged = gate(stage, awaited, seen)
             if judged.readiness is not Readiness.READY:
                 return stage, judged
         return None
 
-    async def _apply(self, progress: _Progress, planned: Sequence[Planned]) -> None:
+    def _seen(self, progress: Progress) -> Mapping[ObjectRef, Seen]:
+        return self._effects.cluster.seen(progress.instance.id)
+
+    async def _apply(self, progress: Progress, planned: Sequence[Planned]) -> None:
         slots = asyncio.Semaphore(_PARALLEL_APPLIES)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._apply_one(progress, one, slots)) for one in planned]
@@ -188,59 +191,83 @@ class KeepPass:
             if failure is not None:
                 raise failure
 
-    async def _apply_one(self, progress: _Progress, planned: Planned, slots: asyncio.Semaphore) -> AgentError | None:
+    async def _apply_one(self, progress: Progress, planned: Planned, slots: asyncio.Semaphore) -> AgentError | None:
         try:
             async with slots:
-                owned = await self._effects.apply(progress.instance.id, planned)
-        except (FieldConflict, ObjectRefused) as error:
+                await self._applier.carry_out(progress, planned)
+        except (FieldConflict, ObjectRefused, ImmutableField) as error:
             progress.blocked[planned.change.ref] = error
-            return None
         except AgentError as error:
             return error
-        progress.remember(owned)
-        progress.changes.append(planned.change)
         return None
 
-    async def _clear_failed(self, progress: _Progress, rendered: Sequence[Rendered]) -> None:
+    async def _scale(self, progress: Progress, rendering: Rendering, wanted: Sequence[Rendered]) -> None:
+        """Carry out what sleep and waking ask of workloads that somebody else scales."""
+        lines = [progress.lines[one.ref] for one in wanted if one.ref in progress.lines]
+        due = scaling.due(progress.instance.state, lines, starts=rendering.starts, seen=self._seen(progress))
+        if not due:
+            return
+        await self._effects.write_down(progress.instance.id, [(one.live, one.change) for one in due])
+        for one in due:
+            began = self._effects.clock.monotonic()
+            if one.replicas != getattr(one.live.detail, "wanted", None):
+                await self._effects.verbs.scale(one.live, one.replicas)
+                progress.changes.append(one.change)
+                self._effects.done(progress.instance.id, one.change, since=began)
+            progress.remember(replace(progress.lines[one.live.ref], parked=one.parked))
+
+    async def _clear_failed(self, progress: Progress, rendering: Rendering) -> None:
         """A Job's pod template cannot change and a failed Job never runs again: it makes room for its next try."""
         seen = self._seen(progress)
-        for wanted in rendered:
-            live = seen.get(wanted.ref)
-            if live is not None and wanted.ref.kind == "Job" and _failed(wanted, live) and not live.terminating:
-                await self._delete(progress, live, "it failed and is tried again")
+        spent = [
+            seen[one.ref]
+            for one in rendering.awaited
+            if one.ref.kind == "Job"
+            and one.ref in seen
+            and not seen[one.ref].terminating
+            and failed(one, seen[one.ref])
+        ]
+        await self._delete(progress, spent, "it failed and is tried again")
 
-    async def _prune(self, progress: _Progress, rendered: Sequence[Rendered]) -> None:
+    async def _prune(self, progress: Progress, rendered: Sequence[Rendered]) -> None:
         """Delete what was replaced, never while its replacement is blocked; forget lines that stand for nothing."""
         seen = self._seen(progress)
         keys = ObjectRef("v1", "Secret", progress.instance.namespace, KEYS_SECRET)
         wanted = {keys, *(one.ref for one in rendered)}
-        for live in superseded(wanted, inventory=progress.inventory, seen=seen):
-            await self._delete(progress, live, "it is no longer part of the instance")
-        for owned in progress.inventory.owned:
-            if owned.ref not in wanted and owned.ref not in seen:
-                progress.forget(owned.ref)
+        going = superseded(wanted, owned=tuple(progress.lines.values()), seen=seen)
+        if len(going) > self._policy.prune_limit:
+            progress.leftover = TooMuchToPrune(
+                f"the document no longer wants {len(going)} objects, more than the {self._policy.prune_limit} that"
+                f" one pass may delete: {', '.join(str(one.ref) for one in going[:3])} …",
+                hint="remove them in smaller steps, or raise reconcile.pruneLimit",
+            )
+            return
+        await self._delete(progress, going, "it is no longer part of the instance")
+        for ref in [ref for ref in progress.lines if ref not in wanted and ref not in seen]:
+            progress.forget(ref)
 
-    async def _delete(self, progress: _Progress, live: Seen, why: str) -> None:
-        change = Change(live.ref, Action.DELETE, why)
-        await self._effects.delete(progress.instance.id, live, change)
-        progress.forget(live.ref)
-        progress.changes.append(change)
+    async def _delete(self, progress: Progress, going: Sequence[Seen], why: str) -> None:
+        deeds = [(live, Change(live.ref, Action.DELETE, why)) for live in going]
+        if deeds:
+            await self._effects.write_down(progress.instance.id, deeds)
+        for live, change in deeds:
+            await self._effects.delete(progress.instance.id, live, change)
+            progress.forget(live.ref)
+            progress.changes.append(change)
 
-    def _conclude(self, progress: _Progress) -> None:
+    def _conclude(self, progress: Progress, rendering: Rendering) -> None:
         """Everything was applied: from now on equal inputs need no rendering."""
-        inputs = RenderInputs(progress.instance, progress.inventory.keys)
         progress.inventory = replace(
             progress.inventory,
-            inputs=digest(inputs),
-            renderer=RENDERER_VERSION,
+            inputs=rendering.key,
+            renderer=self._policy.renderer,
             revision=progress.document.entry.revision,
         )
 
-    async def _save(self, progress: _Progress) -> None:
-        if progress.inventory != progress.saved:
-            progress.inventory = progress.saved = await self._effects.inventories.save(progress.inventory)
+    async def _save(self, progress: Progress) -> None:
+        await self._founding.save(progress)
 
-    async def _rescued(self, progress: _Progress, failure: AgentError) -> AgentError:
+    async def _rescued(self, progress: Progress, failure: AgentError) -> AgentError:
         """Keep the record of what was applied before the failure; what cannot be saved is applied again harmlessly."""
         if not progress.changes:
             return failure
@@ -251,5 +278,6 @@ class KeepPass:
         return failure
 
 
-def _failed(wanted: Rendered, live: Seen) -> bool:
-    return gate(wanted.stage, (wanted,), {wanted.ref: live}).readiness is Readiness.FAILED
+def _allowed(planned: Planned, held_back: frozenset[ObjectRef]) -> bool:
+    # Drift is repaired at any time, also where the repair brings the newer form with it.
+    return planned.change.ref not in held_back or planned.change.action is not Action.UPDATE

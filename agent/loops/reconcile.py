@@ -12,7 +12,8 @@ from agent.loops.accepted import Accepted
 from agent.loops.effects import Effects
 from agent.loops.pace import Backoff
 from agent.loops.passes import KeepPass
-from agent.loops.queue import KeyQueue
+from agent.loops.progress import Look
+from agent.loops.queue import KeyQueue, Urgency
 from agent.loops.removal import RemovePass
 from agent.loops.statuses import Statuses
 from agent.loops.unforeseen import unforeseen
@@ -22,20 +23,27 @@ from agent.model.errors import AgentError, Conflict, Retryable
 from agent.model.facts import ReconcileFailed, ReconcileFinished
 from agent.model.instance import State
 from agent.model.objects import Inventory
+from agent.planning import rounds, windows
 from agent.planning.health import View, failure, status
 
 _GATHER_SECONDS = 0.2
 """So long changes of an instance's objects are collected into one pass."""
 _CALM_AFTER_FAILURES = 5
 """How many least waits must pass before a change of an object may bring a failed pass forward."""
+_TICK_SECONDS = 10.0
+"""How often it is seen whose turn has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcilePace:
-    """The rhythm: instances at once, seconds between full looks, and the bounds of the waits after failures."""
+    """The rhythm: instances at once, seconds between looks, surveys and full comparisons of each instance, and the
+    bounds of the waits after failures.
+    """
 
     concurrency: int
     resync_seconds: float
+    survey_seconds: float
+    compare_seconds: float
     least_backoff_seconds: float
     most_backoff_seconds: float
 
@@ -46,18 +54,18 @@ class ReconcileLoop:
     name = "reconcile"
 
     def __init__(
-        self, effects: Effects, accepted: Accepted, statuses: Statuses, *, pace: ReconcilePace, agent_namespace: str
+        self, effects: Effects, accepted: Accepted, statuses: Statuses, *, pace: ReconcilePace, keep: KeepPass
     ) -> None:
         self._effects = effects
         self._accepted = accepted
         self._statuses = statuses
         self._pace = pace
-        self._keep = KeepPass(effects, agent_namespace)
+        self._keep = keep
         self._remove = RemovePass(effects)
         self._queue = KeyQueue(effects.clock)
         self._inventories: dict[str, Inventory | AgentError] = {}
-        self._looked: set[str] = set()
-        """Instances of which the last pass saw everything; the next pass over any other is a thorough one."""
+        self._looks: dict[str, Look] = {}
+        """How closely the next pass over an instance shall look, where not as usual."""
         self._backoff: dict[str, Backoff] = {}
         self._learned = asyncio.Event()
         self._start_backoff = self._new_backoff()
@@ -69,7 +77,7 @@ class ReconcileLoop:
                 group.create_task(self._on_start(), name="reconcile-start"),
                 group.create_task(self._on_documents(), name="reconcile-documents"),
                 group.create_task(self._on_objects(), name="reconcile-objects"),
-                group.create_task(self._on_time(stop), name="reconcile-resync"),
+                group.create_task(self._on_time(stop), name="reconcile-rounds"),
             ]
             for number in range(self._pace.concurrency):
                 group.create_task(self._work(), name=f"reconcile-{number}")
@@ -83,7 +91,7 @@ class ReconcileLoop:
         never = asyncio.Event()
         while not self._learned.is_set():
             try:
-                self._inventories = dict(await self._effects.inventories.load_all())
+                self._inventories = dict(await self._effects.records.inventories.load_all())
             except AgentError as error:
                 self._claim(Truth.FALSE, error.reason, error.explain())
                 await self._effects.clock.wait(never, seconds=self._start_backoff.next())
@@ -96,7 +104,7 @@ class ReconcileLoop:
         await self._learned.wait()
         while True:
             for instance_id in await self._accepted.changed():
-                self._ask(instance_id)
+                self._ask(instance_id, Look(again=True), Urgency.NEWS)
 
     async def _on_objects(self) -> None:
         """Many changes make one pass; where passes fail, changes of pods are no reason to hurry."""
@@ -108,13 +116,23 @@ class ReconcileLoop:
                 self._queue.add_later(instance_id, calm)
 
     async def _on_time(self, stop: asyncio.Event) -> None:
-        while not await self._effects.clock.wait(stop, seconds=self._pace.resync_seconds):
-            for instance_id in self._accepted.desired.documents:
-                self._ask(instance_id)
+        pace, since = self._pace, self._effects.clock.now().timestamp()
+        looks = (
+            (pace.resync_seconds, Look()),
+            (pace.survey_seconds, Look(survey=True)),
+            (pace.compare_seconds, Look(compare=True)),
+        )
+        while not await self._effects.clock.wait(stop, seconds=_TICK_SECONDS):
+            until = self._effects.clock.now().timestamp()
+            for period, look in looks:
+                ids = self._accepted.desired.documents
+                for instance_id in rounds.due(ids, period_seconds=period, since=since, until=until):
+                    self._ask(instance_id, look, Urgency.ROUTINE)
+            since = until
 
-    def _ask(self, instance_id: str) -> None:
-        self._looked.discard(instance_id)
-        self._queue.add(instance_id)
+    def _ask(self, instance_id: str, look: Look, urgency: Urgency) -> None:
+        self._looks[instance_id] = self._looks.get(instance_id, Look()) | look
+        self._queue.add(instance_id, urgency)
 
     async def _work(self) -> None:
         while (instance_id := await self._queue.get()) is not None:
@@ -126,14 +144,14 @@ class ReconcileLoop:
     async def _reconcile(self, instance_id: str) -> None:
         desired = self._accepted.desired
         document = desired.documents.get(instance_id)
+        look = self._looks.pop(instance_id, Look())
         if document is None:
+            self._forget(instance_id)
             return
-        thorough = instance_id not in self._looked
-        self._looked.add(instance_id)
         began = self._effects.clock.monotonic()
         refused, unlisted = desired.refusals.get(instance_id), instance_id in desired.unlisted
         try:
-            view = replace(await self._pass(document, thorough=thorough), refusal=refused, unlisted=unlisted)
+            view = replace(await self._pass(document, look), refusal=refused, unlisted=unlisted)
             told = status(view, self._effects.clock.now())
         except Exception as error:  # noqa: BLE001 - what nobody foresaw of one instance must not stop the others
             view = View(document, self._remembered(instance_id), {}, error=unforeseen(error))
@@ -142,9 +160,9 @@ class ReconcileLoop:
         if not isinstance(self._inventories.get(instance_id), AgentError):
             self._inventories[instance_id] = view.inventory
         self._statuses.put(told)
-        await self._conclude(view, self._effects.clock.monotonic() - began)
+        await self._conclude(view, look, self._effects.clock.monotonic() - began)
 
-    async def _pass(self, document: Document, *, thorough: bool) -> View:
+    async def _pass(self, document: Document, look: Look) -> View:
         instance = document.instance
         known = self._inventories.get(instance.id)
         if isinstance(known, AgentError):
@@ -154,38 +172,62 @@ class ReconcileLoop:
             return self._keep.observe(document, inventory)
         if instance.state is State.DELETED:
             return await self._remove.run(document, inventory)
-        return await self._keep.run(document, inventory, thorough=thorough)
+        return await self._keep.run(document, inventory, look=look)
 
     def _remembered(self, instance_id: str) -> Inventory:
         known = self._inventories.get(instance_id)
         return known if isinstance(known, Inventory) else Inventory(instance_id)
 
-    async def _conclude(self, view: View, took_seconds: float) -> None:
+    async def _conclude(self, view: View, look: Look, took_seconds: float) -> None:
         instance_id = view.document.instance.id
         failed = failure(view)
         if failed is None:
+            if view.gone:
+                self._accepted.carried_out(view.document)
             if view.pending is None:
                 # Not before all is there: a migration that fails again and again must not be tried as the first time.
                 self._backoff.pop(instance_id, None)
+                self._calm(view)
             self._effects.telemetry.emit(ReconcileFinished(instance_id, len(view.changes), took_seconds))
             return
         self._effects.telemetry.emit(ReconcileFailed(instance_id, *failed))
         if isinstance(view.error, Conflict) or isinstance(self._inventories.get(instance_id), AgentError):
             await self._read_again(view)
-        self._looked.discard(instance_id)
+        self._looks[instance_id] = Look(again=True, survey=True, compare=look.compare)
         wait = self._backoff.setdefault(instance_id, self._new_backoff()).next()
         if isinstance(view.error, Retryable) and view.error.after_seconds is not None:
             wait = max(wait, view.error.after_seconds)
         self._queue.add_later(instance_id, wait)
 
+    def _calm(self, view: View) -> None:
+        """An instance that is ready gives its turn at rolling to others; one that waits for its window comes then."""
+        instance = view.document.instance
+        if view.deferred:
+            now = self._effects.clock.now()
+            opening = windows.next_opening(instance.maintenance, now)
+            if opening is not None:
+                self._queue.add_later(instance.id, (opening - now).total_seconds())
+            return
+        for waiting in self._keep.rolls.release(instance.id):
+            self._ask(waiting, Look(), Urgency.ROUTINE)
+
     async def _read_again(self, view: View) -> None:
         """Somebody else wrote our record: what it says now counts; if it is gone, what we remember is still true."""
         instance_id = view.document.instance.id
         try:
-            kept = await self._effects.inventories.load_all()
+            kept = await self._effects.records.inventories.load(instance_id)
         except AgentError:
             return  # the next try, after its wait, meets the same obstacle and reads again
-        self._inventories[instance_id] = kept.get(instance_id) or replace(view.inventory, resource_version="")
+        self._inventories[instance_id] = kept or replace(view.inventory, resource_version="")
+
+    def _forget(self, instance_id: str) -> None:
+        """The instance is no longer known: neither wanted nor to be removed. A record of what it retains stays."""
+        if not self._remembered(instance_id).resource_version:
+            self._inventories.pop(instance_id, None)
+        self._backoff.pop(instance_id, None)
+        self._queue.drop(instance_id)
+        self._keep.forget(instance_id)
+        self._effects.cluster.forget(instance_id)
 
     def _claim(self, truth: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition("InventoriesRead", truth, reason, message, self._effects.clock.now()))

@@ -12,7 +12,6 @@ from agent.model.instance import Retain
 from agent.model.objects import Inventory
 from agent.planning.health import View
 from agent.planning.removal import Step, kept_volumes, next_step
-from agent.rendering import KEYS_SECRET
 
 
 class RemovePass:
@@ -28,10 +27,13 @@ class RemovePass:
         error: AgentError | None = None
         step = Step()
         try:
-            seen = await self._effects.cluster.look(instance.id, [owned.ref for owned in inventory.owned])
-            step = next_step(inventory, seen=seen, retain=instance.retain)
-            for live in step.deletions:
-                change = Change(live.ref, Action.DELETE, "the tombstone says so")
+            if inventory.namespace:
+                await self._effects.cluster.survey(instance.id, inventory.namespace)
+            step = next_step(inventory, seen=self._effects.cluster.seen(instance.id), retain=instance.retain)
+            deeds = [(live, Change(live.ref, Action.DELETE, "the tombstone says so")) for live in step.deletions]
+            if deeds:
+                await self._effects.write_down(instance.id, deeds)
+            for live, change in deeds:
                 await self._effects.delete(instance.id, live, change)
                 changes.append(change)
             if step.done:
@@ -52,10 +54,10 @@ class RemovePass:
         """Forget what is gone; the record itself goes once nothing is retained that a later order may remove."""
         instance = document.instance
         seen = self._effects.cluster.seen(instance.id)
-        # A birth that was cut short may have made keys before their checksums were written down.
-        has_keys = inventory.keys or any(owned.ref.name == KEYS_SECRET for owned in inventory.owned)
-        if has_keys and Retain.KEYS not in instance.retain:
-            await self._effects.keys.forget(instance.id)
+        records = self._effects.records
+        if Retain.KEYS not in instance.retain:
+            # Also where the record knows of none: a birth that was cut short makes keys before it writes anything down.
+            await records.keys.forget(instance.id)
             inventory = replace(inventory, keys={})
         left = replace(
             inventory,
@@ -64,8 +66,9 @@ class RemovePass:
             revision=document.entry.revision,
         )
         if not left.keys and not kept_volumes(seen, instance.retain):
-            await self._effects.inventories.forget(inventory)
+            await records.inventories.forget(inventory)
+            await records.journal.forget(instance.id)
             return Inventory(instance.id)
         if left != inventory:
-            return await self._effects.inventories.save(left)
+            return await records.inventories.save(left)
         return inventory

@@ -14,6 +14,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     REPAIR = "repair"
+    SCALE = "scale"
     DELETE = "delete"
 
 

@@ -13,7 +13,9 @@
         ├── Refused            desired state that fails verification or the guard
         ├── Missing            the object does not exist
         ├── FieldConflict      another manager owns fields that we want
-        ├── ObjectRefused      the API server judged the object invalid
+        ├── ObjectRefused      the API server judged the object invalid, or it is somebody else's
+        ├── ImmutableField     a live object cannot become what is wanted without losing data
+        ├── TooMuchToPrune     a document would remove more at once than may go
         └── KeyLost            a generated key is gone and must not be made anew
 
 Edges translate their vendors' exceptions into these; loops catch the two families only.
@@ -89,6 +91,14 @@ class Missing(Terminal):
 
 class ObjectRefused(Terminal):
     """The API server judged the object itself invalid or not admissible (HTTP 400, 403 by admission, 422)."""
+
+
+class ImmutableField(Terminal):
+    """A live object cannot become what is wanted, and making it again would lose data."""
+
+
+class TooMuchToPrune(Terminal):
+    """A document no longer wants so many objects that it looks like a mistake; none of them was deleted."""
 
 
 class KeyLost(Terminal):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+DOMAIN: Final = "perigee.dev/"
 INSTANCE: Final = "perigee.dev/instance"
 COMPONENT: Final = "perigee.dev/component"
 QUEUE: Final = "perigee.dev/queue"

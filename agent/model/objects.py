@@ -10,6 +10,12 @@ from typing import Any, TypeAlias
 Manifest: TypeAlias = dict[str, Any]
 """A whole Kubernetes object as plain data; the one place where ``Any`` is honest."""
 
+MANAGER = "perigee"
+"""The field manager under which everything is applied."""
+
+SCALE_MANAGER = "perigee-scale"
+"""The field manager that holds ``replicas`` and nothing else, of workloads that somebody else scales."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectRef:
@@ -56,45 +62,29 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One object as the cluster showed it last."""
+class Ceded:
+    """A field that we would set and that another manager keeps. ``path`` is in the elements of a FieldsV1 (KEP-555)."""
 
-    manifest: Manifest
-
-    @property
-    def ref(self) -> ObjectRef:
-        """What names this object."""
-        return ObjectRef.of(self.manifest)
-
-    @property
-    def uid(self) -> str:
-        """The server's name for this very incarnation of the object."""
-        return str(self.manifest["metadata"].get("uid", ""))
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        """The labels, empty if there are none."""
-        return self.manifest["metadata"].get("labels") or {}
-
-    @property
-    def terminating(self) -> bool:
-        """Whether a delete has been accepted and waits for finalizers or a grace period."""
-        return "deletionTimestamp" in self.manifest["metadata"]
+    manager: str
+    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
     """What the inventory remembers of an object that we applied.
 
-    ``rendered`` is the SHA-256 of the manifest that we sent, ``ownership`` that of the ``fieldsV1`` which the server
+    ``rendered`` is the SHA-256 of the manifest that we wanted, ``ownership`` that of the ``fieldsV1`` which the server
     recorded for us: if both still hold and the uid is the same, there is nothing to do.
-    An empty ``uid`` means: about to be applied, the outcome is not known yet.
+    An empty ``uid`` means: about to be applied, the outcome is not known yet. ``ceded`` are the fields that were left
+    out since others hold them, ``parked`` the replicas that a workload of somebody else's scaling had before it slept.
     """
 
     ref: ObjectRef
     uid: str = ""
     rendered: str = ""
     ownership: str = ""
+    ceded: tuple[Ceded, ...] = ()
+    parked: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +92,8 @@ class Inventory:
     """Everything that we applied for one instance, kept in the cluster, written with a resourceVersion precondition.
 
     ``inputs`` is the digest of all render inputs and ``renderer`` the renderer's version: while both are as they were,
-    rendering is skipped. ``keys`` are checksums of the generated keys, by name.
+    rendering is skipped. ``keys`` are checksums of the generated keys, by name. ``fields`` is the ownership set of each
+    object after its last apply, packed (``planning.fields``): a conflict is judged by what was ours before it.
     """
 
     instance_id: str
@@ -114,6 +105,7 @@ class Inventory:
     owned: tuple[Owned, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     namespace_created: bool = False
+    fields: bytes = b""
     resource_version: str = ""
 
     def by_ref(self) -> dict[ObjectRef, Owned]:

@@ -6,16 +6,22 @@ Here: comparing wanted, remembered and seen. Not here: in which order (stages), 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.model.changes import Action, Change
-from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Rendered, Seen
-from agent.planning.ownership import digest_of, intact, latest_stranger, ownership_of
+from agent.model.objects import Inventory, Manifest, ObjectRef, Owned, Rendered
+from agent.model.observed import Seen
+from agent.planning.ownership import digest_of, given_up, intact
 
 _NAMED_FIELDS = 3
 _QUOTED = frozenset({"replicas", "image", "minAvailable", "maxUnavailable", "storage"})
 """Only these values are quoted in a reason: any other may be, or be near, something private."""
+
+UNWATCHED = frozenset({"Secret", "ConfigMap"})
+"""Kinds that no watch covers: their metadata is surveyed, namespace by namespace, now and then."""
+
+_PERMANENT = frozenset({"Namespace", "PersistentVolumeClaim", "CustomResourceDefinition"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,69 +32,103 @@ class Planned:
     rendered: Rendered
 
 
-def settled(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> bool:
-    """Whether every object of the inventory that is in view is still as we applied it."""
-    return all(intact(owned, seen.get(owned.ref)) for owned in inventory.owned)
+def settled(inventory: Inventory, seen: Mapping[ObjectRef, Seen], *, surveyed: bool) -> bool:
+    """Whether every object of the inventory is still as we applied it, as far as can be known without asking."""
+    return all(
+        intact(owned, seen.get(owned.ref)) or (not surveyed and owned.ref.kind in UNWATCHED and bool(owned.uid))
+        for owned in inventory.owned
+    )
 
 
-def diff(rendered: Sequence[Rendered], *, inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> tuple[Planned, ...]:
+def diff(
+    rendered: Sequence[Rendered], *, remembered: Mapping[ObjectRef, Owned], seen: Mapping[ObjectRef, Seen]
+) -> tuple[Planned, ...]:
     """The changes that lead from what is seen to what was rendered, in the order of rendering."""
-    remembered = inventory.by_ref()
     planned = []
     for wanted in rendered:
-        change = _change(wanted, remembered.get(wanted.ref), seen.get(wanted.ref))
+        live = seen.get(wanted.ref)
+        change = _change(wanted, remembered.get(wanted.ref), live)
         if change is not None:
             planned.append(Planned(change, wanted))
     return tuple(planned)
 
 
 def superseded(
-    wanted: Collection[ObjectRef], *, inventory: Inventory, seen: Mapping[ObjectRef, Seen]
+    wanted: Collection[ObjectRef], *, owned: Sequence[Owned], seen: Mapping[ObjectRef, Seen]
 ) -> tuple[Seen, ...]:
-    """Objects of the inventory that are no longer wanted and still there, the last applied first.
+    """Objects of the record that are no longer wanted and still there, the last applied first.
 
     Volumes and the namespace are never among them: those go by tombstone only.
     """
     return tuple(
-        seen[owned.ref]
-        for owned in reversed(inventory.owned)
-        if owned.ref not in wanted
-        and owned.ref in seen
-        and not seen[owned.ref].terminating
-        and owned.ref.kind not in {"Namespace", "PersistentVolumeClaim"}
-        and _is_ours(owned, seen[owned.ref])
+        seen[one.ref]
+        for one in reversed(owned)
+        if one.ref not in wanted
+        and one.ref in seen
+        and not seen[one.ref].terminating
+        and one.ref.kind not in _PERMANENT
+        and _is_ours(one, seen[one.ref])
     )
+
+
+def renewed(rendered: Sequence[Rendered], inventory: Inventory) -> frozenset[ObjectRef]:
+    """Objects that were applied in another form than the one rendered now."""
+    remembered = inventory.by_ref()
+    return frozenset(
+        one.ref
+        for one in rendered
+        if (owned := remembered.get(one.ref)) is not None and owned.uid and owned.rendered != digest_of(one.manifest)
+    )
+
+
+def explained(change: Change, wanted: Manifest, live: Manifest) -> Change:
+    """The change with its fields named, now that the whole live object was read."""
+    if change.action is Action.CREATE:
+        return change
+    paths = list(_differing(wanted, live, ""))
+    if change.action is Action.UPDATE:
+        return replace(change, why=_named(paths) or "a field is no longer wanted")
+    return replace(change, why=f"{change.why}: {_named(paths)}") if paths else change
 
 
 def _is_ours(owned: Owned, live: Seen) -> bool:
     # Without a uid the outcome of an apply was never learnt: then the server's own record of who applied it counts.
-    return live.uid == owned.uid if owned.uid else bool(ownership_of(live.manifest))
+    return live.uid == owned.uid if owned.uid else bool(live.ownership)
 
 
 def _change(wanted: Rendered, owned: Owned | None, live: Seen | None) -> Change | None:
     ref = wanted.ref
+    known = owned if owned is not None and owned.uid else None
     if live is None:
-        if owned is not None and owned.uid:
+        if known is not None:
             return Change(ref, Action.REPAIR, "it was deleted by somebody else")
         return Change(ref, Action.CREATE, "it does not exist yet")
     if live.terminating:
         return None  # it can be made again only when it is gone; its end wakes us
-    if owned is None or not owned.uid:
+    if known is None:
         return Change(ref, Action.UPDATE, "it exists and belongs to this instance, but is not in the inventory")
-    if owned.rendered != digest_of(wanted.manifest):
-        return Change(ref, Action.UPDATE, _difference(wanted.manifest, live.manifest))
+    if known.rendered != digest_of(wanted.manifest):
+        return Change(ref, Action.UPDATE, "another form of it is wanted")
+    return _drift(known, live)
+
+
+def _drift(owned: Owned, live: Seen) -> Change | None:
+    ref = owned.ref
     if owned.uid != live.uid:
         return Change(ref, Action.REPAIR, "it was deleted and made again by somebody else")
+    if given_up(owned, live):
+        return Change(ref, Action.UPDATE, "who held fields of it has given them up")
     if not intact(owned, live):
-        stranger = latest_stranger(live)
-        return Change(ref, Action.REPAIR, f"its fields were changed by {stranger or 'an unnamed manager'}")
+        return Change(ref, Action.REPAIR, f"its fields were changed by {latest_stranger(live) or 'an unnamed manager'}")
     return None
 
 
-def _difference(wanted: Manifest, live: Manifest) -> str:
-    paths = list(_differing(wanted, live, ""))
-    if not paths:
-        return "a field is no longer wanted"
+def latest_stranger(live: Seen) -> str:
+    """The manager, other than us and the status writers, that wrote to the object last; empty if there is none."""
+    return live.holders[0] if live.holders else ""
+
+
+def _named(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED_FIELDS} more" if len(paths) > _NAMED_FIELDS else ""
     return ", ".join(paths[:_NAMED_FIELDS]) + more
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agent.model.errors import Refused
-from agent.model.instance import Instance, State
+from agent.model.instance import Adoptee, Instance, State
 from agent.model.labels import INSTANCE
-from agent.model.objects import Inventory, Seen
-from agent.planning.ownership import ownership_of
+from agent.model.objects import Inventory
+from agent.model.observed import Seen
 
 
 def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> None:
@@ -27,7 +27,7 @@ def judge(instance: Instance, *, inventory: Inventory, agent_namespace: str) -> 
 def judge_namespace(instance: Instance, live: Seen | None, *, inventory: Inventory) -> bool:
     """Whether the namespace counts as made by us, and so may go with the instance.
 
-    Raises Refused if it exists already and is not labelled for this instance.
+    Raises Refused if it exists already, is not labelled for this instance and is not handed over by its document.
     """
     if live is None:
         return True  # we are about to make it, after this was written down
@@ -37,16 +37,19 @@ def judge_namespace(instance: Instance, live: Seen | None, *, inventory: Invento
     holder = live.labels.get(INSTANCE)
     if holder == instance.id:
         # Another one than we know: ours if it bears our fields (its making was cut short), else somebody made it.
-        return inventory.namespace_created and bool(ownership_of(live.manifest))
+        return inventory.namespace_created and bool(live.ownership)
     if holder:
         raise Refused(
             f"namespace {instance.namespace} belongs to instance {holder}",
             path="spec.namespace",
             reason="NamespaceTaken",
         )
+    if Adoptee("Namespace", instance.namespace) in instance.adopt:
+        return False
     raise Refused(
         f"namespace {instance.namespace} exists and was not made for this instance",
         path="spec.namespace",
         reason="NamespaceNotOurs",
-        hint=f"to hand it over: kubectl label namespace {instance.namespace} {INSTANCE}={instance.id}",
+        hint=f"to hand it over: add Namespace/{instance.namespace} to spec.adopt,"
+        f" or kubectl label namespace {instance.namespace} {INSTANCE}={instance.id}",
     )

@@ -15,9 +15,14 @@ from agent.model.desired import Document, Refusal
 from agent.model.errors import AgentError
 from agent.model.instance import State
 from agent.model.labels import COMPONENT, QUEUE
-from agent.model.objects import Inventory, Manifest, ObjectRef, Seen, Stage
+from agent.model.objects import Inventory, ObjectRef, Stage
+from agent.model.observed import Life, Seen, Workload
 from agent.model.status import ComponentStatus, InstanceStatus
+from agent.planning.fields import text
 from agent.planning.stages import WAITS, Gate, Readiness
+
+_NAMED = 3
+"""So many contested fields are named in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class View:
     """What one pass over an instance knows at its end.
 
     ``pending``: the stage that is not ready and what it waits for. ``gone``: a tombstone has done all it may.
+    ``leftover``: what keeps an instance that is otherwise well from being tidy. ``deferred``: what is left for later.
     """
 
     document: Document
@@ -35,6 +41,8 @@ class View:
     waits_for: str = ""
     error: AgentError | None = None
     blocked: tuple[AgentError, ...] = ()
+    leftover: AgentError | None = None
+    deferred: str = ""
     gone: bool = False
     refusal: Refusal | None = None
     unlisted: bool = False
@@ -46,6 +54,8 @@ def failure(view: View) -> tuple[str, str] | None:
         return view.error.reason, view.error.explain()
     if view.blocked:
         return view.blocked[0].reason, _joined(view.blocked)
+    if view.leftover is not None:
+        return view.leftover.reason, view.leftover.explain()
     if view.pending is not None and view.pending[1].readiness is Readiness.FAILED:
         return "MigrationFailed", view.pending[1].message
     return None
@@ -68,6 +78,7 @@ def status(view: View, now: datetime) -> InstanceStatus:
             _claim("Paused", instance.paused, "PausedByDocument", "the document says paused: nothing is written", now),
             _claim("Unlisted", view.unlisted, "NotInIndex", "the index does not name it: it stays as it is", now),
             _unknown_fields(view, now),
+            _ceded(view, now),
         ),
         components=components(view.seen),
         changes=view.changes,
@@ -97,41 +108,23 @@ def refused_status(refusal: Refusal, now: datetime) -> InstanceStatus:
 def components(seen: Mapping[ObjectRef, Seen]) -> tuple[ComponentStatus, ...]:
     """Pods wanted and ready per component and queue, from the workloads that carry our labels."""
     found = (
-        _component(one)
+        _component(one, one.detail)
         for one in seen.values()
-        if one.ref.kind in {"Deployment", "StatefulSet"} and COMPONENT in one.labels
+        if isinstance(one.detail, Workload) and COMPONENT in one.labels
     )
     return tuple(sorted(found, key=lambda component: component.name))
 
 
 def pod_troubles(seen: Mapping[ObjectRef, Seen]) -> tuple[str, ...]:
     """Why pods are not running, in Kubernetes' own words, one line for each pod in trouble."""
-    lines = (_trouble(one) for one in seen.values() if one.ref.kind == "Pod")
-    return tuple(sorted(line for line in lines if line))
+    lives = (one.detail for one in seen.values() if isinstance(one.detail, Life))
+    return tuple(sorted(life.trouble for life in lives if life.trouble))
 
 
-def _component(one: Seen) -> ComponentStatus:
+def _component(one: Seen, pods: Workload) -> ComponentStatus:
     queue = one.labels.get(QUEUE)
     name = one.labels[COMPONENT] + (f"/{queue}" if queue else "")
-    wanted = one.manifest["spec"].get("replicas", 1)
-    return ComponentStatus(name, wanted, (one.manifest.get("status") or {}).get("readyReplicas", 0))
-
-
-def _trouble(pod: Seen) -> str:
-    status_ = pod.manifest.get("status") or {}
-    for container in (*(status_.get("initContainerStatuses") or ()), *(status_.get("containerStatuses") or ())):
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        reason = waiting.get("reason", "")
-        if reason and reason not in {"ContainerCreating", "PodInitializing"}:
-            return f"{pod.ref.name}/{container['name']}: {reason}"
-    return _unschedulable(pod, status_)
-
-
-def _unschedulable(pod: Seen, status_: Manifest) -> str:
-    for condition in status_.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            return f"{pod.ref.name}: {condition.get('reason', '')} {condition.get('message', '')}".strip()
-    return ""
+    return ComponentStatus(name, pods.wanted, pods.ready)
 
 
 def _ready(view: View, now: datetime) -> Condition:
@@ -160,6 +153,8 @@ def _progressing(view: View, now: datetime) -> Condition:
     if view.pending is not None:
         stage, gate = view.pending
         return Condition("Progressing", Truth.TRUE, WAITS[stage], gate.message, now)
+    if view.deferred:
+        return Condition("Progressing", Truth.FALSE, "RollDeferred", view.deferred, now)
     return Condition("Progressing", Truth.FALSE, "Settled", "nothing is left to do", now)
 
 
@@ -182,6 +177,20 @@ def _unknown_fields(view: View, now: datetime) -> Condition:
     names = view.document.unknown_fields
     message = f"this agent does not know: {', '.join(names)}" if names else ""
     return _claim("UnknownFields", bool(names), "NewerThanAgent", message, now)
+
+
+def _ceded(view: View, now: datetime) -> Condition:
+    """Fields that the document wants otherwise and that others hold: they win, and somebody should know."""
+    held = [
+        f"{one.ref} {text(ceded.path)} is held by {ceded.manager}"
+        for one in view.inventory.owned
+        for ceded in one.ceded
+    ]
+    if not held:
+        return Condition("FieldConflict", Truth.FALSE, "NoneHeldByOthers", "", now)
+    more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
+    message = f"{'; '.join(held[:_NAMED])}{more}: left as they are, until their holders give them up"
+    return Condition("FieldConflict", Truth.TRUE, "HeldByOthers", message, now)
 
 
 def _claim(name: str, holds: bool, reason: str, message: str, now: datetime) -> Condition:  # noqa: FBT001

@@ -7,12 +7,12 @@ that are not retained; last the namespace, if we made it and nothing in it is re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.model.instance import Retain
 from agent.model.labels import COMPONENT, RETAIN
-from agent.model.objects import Inventory, ObjectRef, Seen
-from agent.planning.ownership import ownership_of
+from agent.model.objects import Inventory, ObjectRef
+from agent.model.observed import Home, Seen
 
 _SERVED = frozenset({"database", "broker"})
 _LATER = frozenset({"Namespace", "PersistentVolumeClaim", "Pod"})
@@ -49,7 +49,7 @@ def _ours(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> list[Seen]:
     """What we applied and is still there, the last first; where the record was lost, the server's own word counts."""
     recorded = [owned.ref for owned in reversed(inventory.owned) if owned.ref in seen]
     known = set(recorded)
-    others = [ref for ref, one in seen.items() if ref not in known and ownership_of(one.manifest)]
+    others = [ref for ref, one in seen.items() if ref not in known and one.ownership]
     return [seen[ref] for ref in (*others, *recorded) if ref.kind not in _LATER]
 
 
@@ -65,7 +65,14 @@ def _data(inventory: Inventory, seen: Mapping[ObjectRef, Seen], retain: frozense
     namespace = next((one for one in seen.values() if one.ref.kind == "Namespace"), None)
     if namespace is None or not inventory.namespace_created or kept_volumes(seen, retain):
         return Step(done=True)
-    return _go([namespace], f"namespace {namespace.ref.name}")
+    return _end(namespace)
+
+
+def _end(namespace: Seen) -> Step:
+    """The namespace goes; what keeps it from ending is told, and never swept aside: a finalizer has an owner."""
+    held = namespace.detail.blockers if isinstance(namespace.detail, Home) else ()
+    step = _go([namespace], f"namespace {namespace.ref.name}")
+    return replace(step, waits_for=f"{step.waits_for} ({'; '.join(held)})") if held else step
 
 
 def _go(objects: Iterable[Seen], what: str) -> Step:

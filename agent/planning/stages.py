@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from agent.model.instance import State
-from agent.model.objects import Manifest, ObjectRef, Rendered, Seen, Stage
+from agent.model.objects import ObjectRef, Rendered, Stage
+from agent.model.observed import Seen, Work, Workload
 
 _AWAKE = tuple(Stage)
 _ASLEEP = (Stage.NAMESPACE, Stage.ACCESS, Stage.CONFIG, Stage.COMPONENTS, Stage.DATA, Stage.MIGRATION)
@@ -52,15 +53,34 @@ def order(state: State) -> tuple[Stage, ...]:
     return _ASLEEP if state is State.HIBERNATED else _AWAKE
 
 
-def gate(stage: Stage, rendered: Sequence[Rendered], seen: Mapping[ObjectRef, Seen]) -> Gate:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a stage waits for of one object. ``replicas`` None: as many pods as the object itself asks for."""
+
+    stage: Stage
+    ref: ObjectRef
+    replicas: int | None = None
+
+
+def expected(rendered: Iterable[Rendered]) -> tuple[Expected, ...]:
+    """What to wait for, of everything that was rendered; enough to judge gates without the manifests."""
+    return tuple(Expected(one.stage, one.ref, one.manifest.get("spec", {}).get("replicas")) for one in rendered)
+
+
+def gate(stage: Stage, awaited: Sequence[Expected], seen: Mapping[ObjectRef, Seen]) -> Gate:
     """Judge one stage by what is seen of its objects; the first that is not ready is named."""
-    for wanted in rendered:
-        if wanted.stage is not stage:
+    for one in awaited:
+        if one.stage is not stage:
             continue
-        judged = _judge(wanted, seen.get(wanted.ref))
+        judged = _judge(one, seen.get(one.ref))
         if judged.readiness is not Readiness.READY:
             return judged
     return Gate(Readiness.READY)
+
+
+def failed(one: Expected, live: Seen) -> bool:
+    """Whether a Job came to its end without success."""
+    return _judge(one, live).readiness is Readiness.FAILED
 
 
 def standing(refs: Iterable[ObjectRef], seen: Mapping[ObjectRef, Seen]) -> Gate:
@@ -70,49 +90,38 @@ def standing(refs: Iterable[ObjectRef], seen: Mapping[ObjectRef, Seen]) -> Gate:
         live = seen.get(ref)
         if live is None:
             return Gate(Readiness.WAITING, ref, f"{ref} is not there")
-        judged = _judge(Rendered(Stage.COMPONENTS, live.manifest), live)
+        judged = _judge(Expected(Stage.COMPONENTS, ref), live)
         if judged.readiness is not Readiness.READY:
             return judged
     return Gate(Readiness.READY) if running else Gate(Readiness.WAITING, None, "nothing was made yet")
 
 
-def _judge(wanted: Rendered, live: Seen | None) -> Gate:
-    ref = wanted.ref
+def _judge(one: Expected, live: Seen | None) -> Gate:
+    ref = one.ref
     if live is None:
         return Gate(Readiness.WAITING, ref, f"{ref} is not there yet")
     if live.terminating:
         return Gate(Readiness.WAITING, ref, f"{ref} is still being deleted")
-    if ref.kind in {"Deployment", "StatefulSet"}:
-        return _workload(ref, wanted.manifest, live.manifest)
-    if ref.kind == "Job":
-        return _job(ref, live.manifest)
+    if isinstance(live.detail, Workload):
+        return _workload(ref, one.replicas, live.detail)
+    if isinstance(live.detail, Work):
+        return _work(ref, live.detail)
     return Gate(Readiness.READY)
 
 
-def _workload(ref: ObjectRef, rendered: Manifest, live: Manifest) -> Gate:
+def _workload(ref: ObjectRef, replicas: int | None, pods: Workload) -> Gate:
     # What we want, not what the object says: it may be blocked, and say something else.
-    wanted = rendered["spec"].get("replicas", live["spec"].get("replicas", 1))
-    status = live.get("status") or {}
-    current = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 1)
-    ready = status.get("readyReplicas", 0)
-    total = status.get("replicas", 0)
-    updated = status.get("updatedReplicas", 0)
-    if current and ready >= wanted and total == wanted and updated >= wanted:
+    wanted = pods.wanted if replicas is None else replicas
+    if pods.current and pods.ready >= wanted and pods.total == wanted and pods.updated >= wanted:
         return Gate(Readiness.READY)
-    if total > wanted:
-        return Gate(Readiness.WAITING, ref, f"{ref}: {total - wanted} of {total} pods have still to go")
-    return Gate(Readiness.WAITING, ref, f"{ref}: {min(ready, updated)} of {wanted} pods are ready")
+    if pods.total > wanted:
+        return Gate(Readiness.WAITING, ref, f"{ref}: {pods.total - wanted} of {pods.total} pods have still to go")
+    return Gate(Readiness.WAITING, ref, f"{ref}: {min(pods.ready, pods.updated)} of {wanted} pods are ready")
 
 
-def _job(ref: ObjectRef, live: Manifest) -> Gate:
-    conditions = {
-        condition["type"]: condition
-        for condition in (live.get("status") or {}).get("conditions") or ()
-        if condition.get("status") == "True"
-    }
-    if "Complete" in conditions:
+def _work(ref: ObjectRef, work: Work) -> Gate:
+    if work.complete:
         return Gate(Readiness.READY)
-    if "Failed" in conditions:
-        said = conditions["Failed"].get("message") or conditions["Failed"].get("reason", "")
-        return Gate(Readiness.FAILED, ref, f"{ref} failed: {said}")
+    if work.failed:
+        return Gate(Readiness.FAILED, ref, f"{ref} failed: {work.failed}")
     return Gate(Readiness.WAITING, ref, f"{ref} is running")

@@ -151,7 +151,20 @@ class ReconcileSettings(Branch):
     concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """How many instances are worked on at once. Default 4; more means more requests at the same time."""
     resync_seconds: Annotated[float, Field(ge=10, le=86400)] = 600
-    """How often each instance is looked at without an event. Default 600 s; a look without drift writes nothing."""
+    """How often each instance is looked at without an event, in what the watches have told. Default 600 s; costs no
+    request."""
+    survey_seconds: Annotated[float, Field(ge=10, le=86400)] = 3600
+    """How often the metadata of each instance's Secrets and ConfigMaps is listed, which no watch covers. Default
+    3600 s: so long drift of them may go unnoticed. Costs two requests per instance."""
+    compare_seconds: Annotated[float, Field(ge=60, le=604800)] = 86400
+    """How often each instance is compared in full, by applies that are not carried out: this finds values that were
+    changed without taking a field over. Default 86400 s, a day. Costs one request per object."""
+    prune_limit: Annotated[int, Field(ge=1, le=1000)] = 20
+    """The most objects that one pass may delete because a document no longer wants them. Default 20; a document that
+    drops more deletes none, and the instance says so."""
+    roll_limit: Annotated[int, Field(ge=1, le=1000)] = 1
+    """How many instances a new version of the agent may roll at once, where it renders their pods otherwise. Default
+    1: an instance that does not become ready again stops the others."""
     backoff: BackoffSettings = BackoffSettings()
     """Waits between attempts at one instance that failed."""
 

@@ -14,8 +14,10 @@ import pytest
 
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
+from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
+from agent.cluster.verbs import ClusterVerbs
 from agent.loops.pace import SystemClock
 from sandbox.realcluster import RealCluster
 from sandbox.testcluster import TestCluster
@@ -29,7 +31,9 @@ class Edge:
 
     client: KubeClient
     cluster: KubernetesCluster
+    verbs: ClusterVerbs
     shelf: SecretShelf
+    keys: GeneratedKeys
     namespace: str
     instance_id: str
 
@@ -57,12 +61,9 @@ async def edge(any_cluster: TestCluster, any_namespace: str, edge_kubeconfig: Pa
         await lend(any_cluster, edge_kubeconfig, any_namespace)
     client = KubeClient(await connect(edge_kubeconfig))
     try:
-        yield Edge(
-            client,
-            KubernetesCluster(client, SystemClock()),
-            SecretShelf(client, any_namespace),
-            any_namespace,
-            str(uuid.uuid4()),
-        )
+        cluster, shelf = KubernetesCluster(client, SystemClock()), SecretShelf(client, any_namespace)
+        verbs = ClusterVerbs(client, cluster.observation)
+        keys = GeneratedKeys(client, shelf, verbs)
+        yield Edge(client, cluster, verbs, shelf, keys, any_namespace, str(uuid.uuid4()))
     finally:
         await client.close()

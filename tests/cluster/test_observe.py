@@ -18,7 +18,9 @@ from agent.cluster.connection import Connection
 from agent.cluster.kinds import KINDS
 from agent.cluster.observe import Observation, Watcher
 from agent.model.errors import Unreachable
-from agent.model.objects import Seen
+from agent.model.objects import Manifest
+from agent.model.observed import Seen
+from agent.planning.observing import observed
 from tests.support.clock import StillClock
 
 KIND = KINDS["v1", "Service"]
@@ -26,10 +28,14 @@ MINE, OTHER = "mine", "other"
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def a_service(version: int, *, uid: str = "first", holder: str = MINE, name: str = "web") -> Seen:
+def live_service(version: int, *, uid: str = "first", holder: str = MINE, name: str = "web") -> Manifest:
     labels = {"perigee.dev/instance": holder} if holder else {}
     metadata = {"name": name, "namespace": "af", "uid": uid, "resourceVersion": str(version), "labels": labels}
-    return Seen({"apiVersion": "v1", "kind": "Service", "metadata": metadata})
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata}
+
+
+def a_service(version: int, *, uid: str = "first", holder: str = MINE, name: str = "web") -> Seen:
+    return observed(live_service(version, uid=uid, holder=holder, name=name))
 
 
 REF = a_service(1).ref
@@ -89,9 +95,7 @@ def test_after_a_restore_of_the_server_only_the_list_counts() -> None:
     observation.tell(KIND, a_service(20))
     observation.tell(KIND, a_service(21, name="lost"))
     observation.replace_kind(KIND, [a_service(5)], version=10)
-    assert {ref: seen.manifest["metadata"]["resourceVersion"] for ref, seen in observation.seen(MINE).items()} == {
-        REF: "5"
-    }
+    assert {ref: seen.version for ref, seen in observation.seen(MINE).items()} == {REF: 5}
 
 
 async def test_news_that_says_nothing_new_wakes_nobody() -> None:
@@ -100,7 +104,8 @@ async def test_news_that_says_nothing_new_wakes_nobody() -> None:
     touched = observation.touched()
     assert await anext(touched) == MINE
     observation.tell(KIND, a_service(10))  # the watch repeats our own write
-    observation.put(a_service(11, holder=OTHER, name="another"))
+    observation.tell(KIND, a_service(11))  # something changed by which nobody decides
+    observation.put(a_service(12, holder=OTHER, name="another"))
     assert await anext(touched) == OTHER
 
 
@@ -122,12 +127,12 @@ async def served(answer: Answer) -> AsyncIterator[KubeClient]:
         await runner.cleanup()
 
 
-def listing(*items: Seen, version: int = 10) -> web.Response:
+def listing(*items: Manifest, version: int = 10) -> web.Response:
     metadata = {"resourceVersion": str(version)}
-    return web.json_response({"kind": "ServiceList", "metadata": metadata, "items": [one.manifest for one in items]})
+    return web.json_response({"kind": "ServiceList", "metadata": metadata, "items": items})
 
 
-EVENT = json.dumps({"type": "ADDED", "object": a_service(11).manifest}).encode() + b"\n"
+EVENT = json.dumps({"type": "ADDED", "object": live_service(11)}).encode() + b"\n"
 CUTS = {
     "within a line": EVENT + EVENT[: len(EVENT) // 2],
     "no JSON": b"<html>502</html>\n",
@@ -178,7 +183,7 @@ class Script:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
             self.lists += 1
-            return listing(a_service(5))
+            return listing(live_service(5))
         self.watches += 1
         if self.watches >= 5:
             self.enough.set()

@@ -7,8 +7,9 @@ import uuid
 from typing import Any
 
 from agent.model.desired import Document, Entry
-from agent.model.objects import Manifest, Rendered, Seen, Stage
-from agent.planning.ownership import MANAGER
+from agent.model.objects import MANAGER, Manifest, Rendered, Stage
+from agent.model.observed import Seen
+from agent.planning.observing import observed
 from agent.wire.codec import parse_document
 from agent.wire.strict import digest
 
@@ -52,6 +53,11 @@ def rendered(manifest: Manifest, stage: Stage = Stage.CONFIG) -> Rendered:
 
 
 def as_applied(manifest: Manifest, *, uid: str = "", version: int = 1) -> Seen:
+    """What is kept of the manifest after we applied it."""
+    return observed(as_live(manifest, uid=uid, version=version))
+
+
+def as_live(manifest: Manifest, *, uid: str = "", version: int = 1) -> Manifest:
     """The manifest as the server would show it after we applied it."""
     fields: dict[str, Any] = {f"f:{key}": {} for key in manifest if key not in {"apiVersion", "kind", "metadata"}}
     entry = {"manager": MANAGER, "operation": "Apply", "time": "2026-01-01T00:00:00Z", "fieldsV1": fields}
@@ -62,4 +68,4 @@ def as_applied(manifest: Manifest, *, uid: str = "", version: int = 1) -> Seen:
         "generation": 1,
         "managedFields": [entry],
     }
-    return Seen({**manifest, "metadata": metadata})
+    return {**manifest, "metadata": metadata}

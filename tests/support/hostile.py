@@ -11,16 +11,12 @@ from typing import Any
 
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
-from agent.cluster.inventory import ClusterInventories
-from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.loops.accepted import Accepted
-from agent.loops.effects import Effects
 from agent.loops.pace import SystemClock
 from agent.loops.poll import PollLoop, PollPace, PollPorts
-from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.statuses import Statuses
 from agent.model.conditions import Condition
 from agent.model.desired import Entry
@@ -30,6 +26,7 @@ from agent.wire.index import EntryV1, IndexV1, IndexVerifier
 from agent.wire.strict import canonical
 from agent.wire.trust import TrustBundle
 from sandbox.testcluster import TestCluster
+from tests.support.engine import Bench
 from tests.support.journey import Facts
 from tests.support.wire import CLUSTER, INDEX, a_trust_bundle
 
@@ -113,13 +110,7 @@ async def listening(
         listener.statuses,
         pace=PollPace(10, 0.05, 0.2),
     )
-    reconcile = ReconcileLoop(
-        Effects(edge, ClusterInventories(shelf), GeneratedKeys(client, shelf), facts, clock),
-        listener.accepted,
-        listener.statuses,
-        pace=ReconcilePace(2, 600, 0.1, 1),
-        agent_namespace=namespace,
-    )
+    reconcile = Bench(edge, client, namespace, facts).reconciling(listener.accepted, listener.statuses)
     try:
         async with asyncio.TaskGroup() as group:
             watch_stop = asyncio.Event()

@@ -12,13 +12,11 @@ from typing import Any
 from agent.cluster.client import KubeClient, Request
 from agent.cluster.connection import Connection, connect
 from agent.cluster.inventory import ClusterInventories
-from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.loops.accepted import Accepted
-from agent.loops.effects import Effects
 from agent.loops.pace import SystemClock
-from agent.loops.reconcile import ReconcileLoop, ReconcilePace
+from agent.loops.reconcile import ReconcileLoop
 from agent.loops.statuses import Statuses
 from agent.model.conditions import Condition
 from agent.model.desired import Desired, Document, Standing
@@ -27,6 +25,7 @@ from agent.model.objects import Inventory
 from agent.planning.ownership import ownership_of
 from sandbox.testcluster import TestCluster
 from tests.support.builders import a_document
+from tests.support.engine import Bench
 from tests.support.journey import Facts
 
 COLLECTIONS = (
@@ -43,7 +42,7 @@ COLLECTIONS = (
     "/apis/policy/v1/{}/poddisruptionbudgets",
     "/apis/rbac.authorization.k8s.io/v1/{}/rolebindings",
 )
-WRITES = {"create", "update", "apply", "delete"}
+WRITES = {"create", "update", "apply", "delete", "scale", "grow"}
 Tamper = Callable[[Request], Exception | None]
 """Looks at a request before it is sent; what it returns is raised instead."""
 
@@ -154,12 +153,8 @@ class World:
         client = MortalClient(connection, dies_after=dies_after, tamper=tamper)
         watching = KubeClient(connection)
         edge = _Edge(client, watching, clock)
-        shelf = SecretShelf(client, self.namespace)
         accepted, statuses, facts = Accepted(), Statuses(), Facts()
-        effects = Effects(edge, ClusterInventories(shelf), GeneratedKeys(client, shelf), facts, clock)
-        loop = ReconcileLoop(
-            effects, accepted, statuses, pace=ReconcilePace(2, 600, 0.05, 0.3), agent_namespace=self.namespace
-        )
+        loop = Bench(edge, client, self.namespace, facts).reconciling(accepted, statuses)
         life = Life(client, accepted, statuses, loop, facts)
         if documents:
             life.want(*documents)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agent.model.instance import Retain
-from agent.model.objects import Inventory, Seen
-from agent.planning.ownership import owned_as
+from agent.model.objects import Inventory, Owned
+from agent.model.observed import Home, Seen
 from agent.planning.removal import next_step
 from tests.support.builders import AN_ID, a_manifest, as_applied
 
@@ -15,8 +16,7 @@ EVERYTHING = frozenset(Retain)
 
 def labelled(seen: Seen, **labels: str) -> Seen:
     ours = {f"perigee.dev/{name}": value for name, value in labels.items()}
-    metadata = seen.manifest["metadata"]
-    return Seen({**seen.manifest, "metadata": {**metadata, "labels": {**metadata["labels"], **ours}}})
+    return replace(seen, labels={**seen.labels, **ours})
 
 
 NAMESPACE = as_applied(a_manifest("af-hello", kind="Namespace", namespace=""))
@@ -33,7 +33,7 @@ INVENTORY = Inventory(
     AN_ID,
     namespace="af-hello",
     namespace_created=True,
-    owned=tuple(owned_as(one.manifest, one.manifest) for one in (NAMESPACE, CONFIG, DATABASE, WEB)),
+    owned=tuple(Owned(one.ref, one.uid, "rendered", one.ownership) for one in (NAMESPACE, CONFIG, DATABASE, WEB)),
 )
 
 
@@ -77,8 +77,16 @@ def test_a_volume_without_our_mark_counts_as_a_volume() -> None:
 
 
 def test_nothing_is_deleted_twice() -> None:
-    going = Seen({**WEB.manifest, "metadata": {**WEB.manifest["metadata"], "deletionTimestamp": "now"}})
-    assert step([NAMESPACE, going]) == ["Airflow's processes to go"]
+    assert step([NAMESPACE, replace(WEB, terminating=True)]) == ["Airflow's processes to go"]
+
+
+def test_what_keeps_a_namespace_from_ending_is_told() -> None:
+    """kubernetes/kubernetes#60807: a namespace that is stuck says by what, and no finalizer is swept aside."""
+    stuck = Home(("NamespaceFinalizersRemaining: example.com/guard in 1 resource instances",))
+    waits = step([replace(NAMESPACE, terminating=True, detail=stuck)])
+    assert waits == [
+        "namespace af-hello to go (NamespaceFinalizersRemaining: example.com/guard in 1 resource instances)"
+    ]
 
 
 def test_a_tombstone_of_an_instance_that_was_never_here_is_done_at_once() -> None:
@@ -93,5 +101,5 @@ def test_what_we_applied_goes_even_where_the_record_was_lost() -> None:
 
 
 def test_what_somebody_else_labelled_for_the_instance_stays() -> None:
-    alien = Seen({**WEB.manifest, "metadata": {**WEB.manifest["metadata"], "managedFields": []}})
+    alien = replace(WEB, ownership="")
     assert step([NAMESPACE, alien], inventory=Inventory(AN_ID)) == ["done"]

@@ -1,0 +1,178 @@
+"""How one planned change is carried out: read what is there, judge what can be done about it, apply.
+
+Here: strangers' objects, immutable fields, contested fields, the hand-over of replicas. Not here: which changes are
+needed and in which order (passes), or the judgements themselves (planning).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from agent.loops.contests import Contests
+from agent.loops.effects import Effects
+from agent.loops.progress import Progress
+from agent.model.changes import Action, Change
+from agent.model.errors import Conflict, FieldConflict, ImmutableField
+from agent.model.objects import SCALE_MANAGER, Ceded, Manifest, ObjectRef
+from agent.model.observed import Seen
+from agent.planning import adoption
+from agent.planning.conflict import judge
+from agent.planning.diff import Planned, explained
+from agent.planning.fields import members, text, without
+from agent.planning.immutable import Passage, Way, passage
+from agent.planning.observing import observed
+from agent.planning.ownership import fields_of, owned_as
+from agent.planning.scaling import REPLICAS
+
+_TRIES = 4
+"""An object whose status is being written changes under our hands; after so many tries the pass comes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """One object on its way: what is wanted, the change that leads there, and what the server shows now."""
+
+    manifest: Manifest
+    change: Change
+    live: Manifest | None
+
+    @property
+    def ref(self) -> ObjectRef:
+        """What names it."""
+        return self.change.ref
+
+
+class Applier:
+    """Carries planned changes out."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+        self._contests = Contests()
+
+    async def carry_out(self, progress: Progress, planned: Planned) -> None:
+        """Make one change; raises what stands in its way."""
+        began = self._effects.clock.monotonic()
+        manifest = planned.rendered.manifest
+        # In a namespace that was made a moment ago there is nothing to look at.
+        live = None if progress.fresh else await self._effects.cluster.read(planned.change.ref)
+        target = _Target(manifest, planned.change, live)
+        if live is not None:
+            adoption.judge(live, progress.instance)
+            target = replace(target, change=explained(planned.change, manifest, live))
+            target = await self._passable(progress, target)
+        change = await self._apply(progress, target)
+        progress.changes.append(change)
+        self._effects.done(progress.instance.id, change, since=began)
+
+    async def _passable(self, progress: Progress, target: _Target) -> _Target:
+        """Clear the way where the object cannot change in place."""
+        assert target.live is not None
+        way = passage(target.manifest, target.live)
+        if way.way is Way.REFUSE:
+            raise ImmutableField(f"{target.ref}: {way.why}", hint="go back to what it was, or make a new instance")
+        if way.way is Way.IN_PLACE:
+            return target
+        await self._grow(progress, target.ref, way)
+        why = f"{way.why}: it is made again"
+        live, change = observed(target.live), Change(target.ref, Action.DELETE, why)
+        await self._effects.write_down(progress.instance.id, [(live, change)])
+        orphan = way.way is Way.REMAKE
+        gone = await self._effects.delete(progress.instance.id, live, change, orphan=orphan)
+        progress.changes.append(change)
+        if not gone and await self._effects.cluster.read(target.ref) is not None:
+            raise Conflict(f"{target.ref} is still being deleted, to be made again")
+        return replace(target, live=None, change=Change(target.ref, Action.CREATE, why))
+
+    async def _grow(self, progress: Progress, ref: ObjectRef, way: Passage) -> None:
+        """Volumes grow before anything is deleted: where the storage class cannot, nothing else has happened."""
+        for name, claim in self._claims(progress, ref, way):
+            change = Change(claim.ref, Action.UPDATE, f"its size grows to {way.growth[name]}")
+            await self._effects.verbs.grow(claim, way.growth[name])
+            progress.changes.append(change)
+
+    def _claims(self, progress: Progress, ref: ObjectRef, way: Passage) -> list[tuple[str, Seen]]:
+        seen = self._effects.cluster.seen(progress.instance.id).values()
+        return [
+            (name, one)
+            for name in way.growth
+            for one in seen
+            if one.ref.kind == "PersistentVolumeClaim" and one.ref.name.startswith(f"{name}-{ref.name}-")
+        ]
+
+    async def _apply(self, progress: Progress, target: _Target) -> Change:
+        if target.ref in progress.starts:
+            return await self._apply_scaled(progress, target)
+        return await self._send(progress, target)
+
+    async def _apply_scaled(self, progress: Progress, target: _Target) -> Change:
+        """A sole owner that stops sending ``replicas`` scales to one: so the field gets its other owner first."""
+        present = progress.starts[target.ref]
+        if target.live is None:
+            spec = {**target.manifest["spec"], "replicas": present}
+            await self._effects.verbs.apply({**target.manifest, "spec": spec}, force=False)
+        elif REPLICAS in set(members(fields_of(target.live) or {})):
+            present = target.live["spec"].get("replicas") or present  # zero is how we put it to sleep
+        else:
+            return await self._send(progress, target)
+        with suppress(FieldConflict):  # somebody scaled it this very moment: then the field has an owner already
+            await self._effects.verbs.apply(_only_replicas(target.manifest, present), manager=SCALE_MANAGER)
+        return await self._send(progress, replace(target, live=await self._effects.cluster.read(target.ref)))
+
+    async def _send(self, progress: Progress, target: _Target) -> Change:
+        try:
+            live = await self._effects.verbs.apply(target.manifest)
+        except FieldConflict as conflict:
+            return await self._contest(progress, target, conflict)
+        progress.remember(owned_as(target.manifest, live), fields_of(live))
+        return target.change
+
+    async def _contest(self, progress: Progress, target: _Target, conflict: FieldConflict) -> Change:
+        """Take back what was ours, leave the rest to who holds it; nothing but what was judged is forced."""
+        for _ in range(_TRIES):
+            live = await self._effects.cluster.read(target.ref)
+            if live is None:
+                raise Conflict(f"{target.ref} went while it was applied")
+            verdict = judge(conflict.fields, live, ours=self._ours(progress, target))
+            lean = without(target.manifest, (ceded.path for ceded in verdict.left))
+            lean["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
+            try:
+                after = await self._effects.verbs.apply(lean, force=bool(verdict.forced) and not verdict.unclear)
+            except FieldConflict as again:
+                conflict = again
+            except Conflict:
+                continue
+            else:
+                progress.remember(owned_as(target.manifest, after, ceded=verdict.left), fields_of(after))
+                if verdict.forced:
+                    self._contests.count(target.ref, self._effects.clock.monotonic())
+                return _told(target.change, verdict.left)
+        raise conflict
+
+    def _ours(self, progress: Progress, target: _Target) -> frozenset[str] | None:
+        if self._contests.endless(target.ref, self._effects.clock.monotonic()):
+            return frozenset()
+        known = progress.lines.get(target.ref)
+        if (known is None or not known.uid) and adoption.handed_over(target.ref, progress.instance):
+            return None
+        ours = progress.once_ours(target.ref)
+        ceded = known.ceded if known is not None else ()
+        return ours - {text(one.path) for one in ceded}
+
+
+def _only_replicas(manifest: Manifest, replicas: int) -> Manifest:
+    metadata = manifest["metadata"]
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": {"name": metadata["name"], "namespace": metadata["namespace"]},
+        "spec": {"replicas": replicas},
+    }
+
+
+def _told(change: Change, left: Sequence[Ceded]) -> Change:
+    if not left:
+        return change
+    fields = ", ".join(f"{text(one.path)} (held by {one.manager})" for one in left)
+    return replace(change, why=f"{change.why}; left out: {fields}")

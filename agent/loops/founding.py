@@ -1,0 +1,133 @@
+"""The ground that an instance stands on: its namespace, the agent's rights in it, its keys, and the record of intents.
+
+Nothing is made before it is written down: a crash in between must not leave anything that nobody knows of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from agent.loops.applying import Applier
+from agent.loops.effects import Effects
+from agent.loops.progress import Progress
+from agent.loops.renderings import Rendering, Renderings
+from agent.model.errors import NotAuthorised
+from agent.model.instance import State
+from agent.model.labels import INSTANCE
+from agent.model.objects import ObjectRef, Owned, Stage
+from agent.planning import guard
+from agent.planning.diff import diff
+from agent.planning.observing import observed
+from agent.planning.ownership import intact
+from agent.planning.stages import Gate, Readiness, gate
+from agent.ports import HeldKeys, KeyPlace
+from agent.rendering import KEYS_SECRET, demanded_keys
+
+_RIGHTS_ARRIVE_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""A right that was granted a moment ago reaches the API server's authorizer a moment later."""
+Answer = TypeVar("Answer")
+
+
+class Founding:
+    """Lays the ground, and keeps the record."""
+
+    def __init__(self, effects: Effects, renderings: Renderings) -> None:
+        self._effects = effects
+        self._renderings = renderings
+        self._claims: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def lay(self, progress: Progress, applier: Applier) -> tuple[Rendering, tuple[Stage, Gate] | None]:
+        """Namespace, rights and keys; returns what shall stand on them, and what is not there yet."""
+        instance = progress.instance
+        place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
+        # Two instances that want one namespace must not both find it free.
+        async with self._claim_lock(instance.namespace):
+            await self._claim(progress)
+            await self._look_around(progress)
+            held = await self._keys(progress, place)
+            rendering = self._renderings.whole(progress)
+            # Asleep, zero is an order, whoever scales: there is nothing to hand over.
+            progress.starts = dict(rendering.starts) if instance.state is State.RUNNING else {}
+            await self._intend(progress, [place.ref, *(one.ref for one in rendering.objects)])
+            home = [one for one in rendering.objects if one.ref.kind == "Namespace"]
+            for planned in diff(home, remembered=progress.lines, seen=self._effects.cluster.seen(instance.id)):
+                await applier.carry_out(progress, planned)
+        seen = self._effects.cluster.seen(instance.id)
+        judged = gate(Stage.NAMESPACE, [one for one in rendering.awaited if one.ref.kind == "Namespace"], seen)
+        if judged.readiness is not Readiness.READY:
+            return rendering, (Stage.NAMESPACE, judged)
+        await self._admit(progress, applier, rendering)
+        if held is not None:
+            owned = await self._once_allowed(progress, lambda: self._placed(progress, place, held))
+            progress.remember(owned)
+        return rendering, None
+
+    async def save(self, progress: Progress) -> None:
+        """Write the record, if it says something new."""
+        record = progress.record()
+        if record != progress.saved:
+            progress.saved = progress.inventory = await self._effects.records.inventories.save(record)
+            progress.fields.clear()
+
+    def _claim_lock(self, namespace: str) -> asyncio.Lock:
+        return self._claims.setdefault(namespace, asyncio.Lock())
+
+    async def _claim(self, progress: Progress) -> None:
+        ref = ObjectRef("v1", "Namespace", "", progress.instance.namespace)
+        live = self._effects.cluster.seen(progress.instance.id).get(ref)
+        if live is None and (found := await self._effects.cluster.read(ref)) is not None:
+            live = observed(found)
+        created = guard.judge_namespace(progress.instance, live, inventory=progress.inventory)
+        progress.inventory = replace(progress.inventory, namespace_created=created)
+        progress.fresh = live is None
+
+    async def _keys(self, progress: Progress, place: KeyPlace) -> HeldKeys | None:
+        """The keys on their way to the pods; None where they are known to be there."""
+        known, demands = progress.inventory.keys, demanded_keys(progress.instance)
+        line = progress.lines.get(place.ref)
+        complete = {demand.name for demand in demands} <= known.keys()
+        if (
+            complete
+            and line is not None
+            and intact(line, self._effects.cluster.seen(progress.instance.id).get(place.ref))
+        ):
+            return None
+        held = await self._effects.records.keys.hold(place, demands, known=tuple(known), fresh=progress.fresh)
+        progress.inventory = replace(progress.inventory, keys={**known, **held.checksums})
+        return held
+
+    async def _placed(self, progress: Progress, place: KeyPlace, held: HeldKeys) -> Owned:
+        return await self._effects.records.keys.place(place, held, fresh=progress.fresh)
+
+    async def _intend(self, progress: Progress, refs: Sequence[ObjectRef]) -> None:
+        intended = [ref for ref in refs if ref not in progress.lines]
+        for ref in intended:
+            progress.remember(Owned(ref))
+        now, saved = progress.inventory, progress.saved
+        if intended or (now.keys, now.namespace_created) != (saved.keys, saved.namespace_created):
+            await self.save(progress)
+
+    async def _look_around(self, progress: Progress) -> None:
+        """What no watch covers has to be known before anything is judged missing; a new namespace holds nothing."""
+        instance = progress.instance
+        if not progress.fresh and not self._effects.cluster.surveyed(instance.id):
+            await self._effects.cluster.survey(instance.id, instance.namespace)
+
+    async def _admit(self, progress: Progress, applier: Applier, rendering: Rendering) -> None:
+        """The agent's own rights in the namespace come before everything that needs them."""
+        bindings = [one for one in rendering.objects if one.stage is Stage.NAMESPACE and one.ref.kind == "RoleBinding"]
+        for planned in diff(bindings, remembered=progress.lines, seen=self._effects.cluster.seen(progress.instance.id)):
+            await applier.carry_out(progress, planned)
+
+    async def _once_allowed(self, progress: Progress, call: Callable[[], Awaitable[Answer]]) -> Answer:
+        never = asyncio.Event()
+        for seconds in _RIGHTS_ARRIVE_SECONDS if progress.changes else ():
+            try:
+                return await call()
+            except NotAuthorised:
+                await self._effects.clock.wait(never, seconds=seconds)
+        return await call()

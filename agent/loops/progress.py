@@ -1,0 +1,81 @@
+"""What one pass over one instance has done so far, and what the record shall say of it at the next save."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from agent.model.changes import Change
+from agent.model.desired import Document
+from agent.model.errors import AgentError
+from agent.model.instance import Instance
+from agent.model.objects import Inventory, ObjectRef, Owned
+from agent.planning.fields import Fields, members, pack, text, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How closely a pass looks. ``again``: what failed is tried anew. ``survey``: also kinds that no watch covers.
+    ``compare``: every object is compared in full, by an apply that is not carried out.
+    """
+
+    again: bool = False
+    survey: bool = False
+    compare: bool = False
+
+    def __or__(self, other: Look) -> Look:
+        return Look(self.again or other.again, self.survey or other.survey, self.compare or other.compare)
+
+
+@dataclass(slots=True)
+class Progress:
+    """Grows during a pass. ``saved`` is the record as the cluster holds it; ``lines`` what it shall hold, by object.
+
+    ``fresh``: the namespace was made by this very pass, so that nobody else's object can be in it. ``starts`` are the
+    numbers that workloads of somebody else's scaling begin with. ``deferred`` says what the pass left for later.
+    """
+
+    document: Document
+    inventory: Inventory
+    saved: Inventory
+    lines: dict[ObjectRef, Owned]
+    fields: dict[ObjectRef, Fields] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    blocked: dict[ObjectRef, AgentError] = field(default_factory=dict)
+    starts: dict[ObjectRef, int] = field(default_factory=dict)
+    fresh: bool = False
+    deferred: str = ""
+    leftover: AgentError | None = None
+
+    @classmethod
+    def begun(cls, document: Document, inventory: Inventory) -> Progress:
+        """Nothing was done yet."""
+        named = replace(inventory, name=document.instance.name, namespace=document.instance.namespace)
+        return cls(document, named, inventory, inventory.by_ref())
+
+    @property
+    def instance(self) -> Instance:
+        """What is wanted."""
+        return self.document.instance
+
+    def remember(self, owned: Owned, fields: Fields | None = None) -> None:
+        """Keep what was applied, and the fields that it made ours."""
+        self.lines[owned.ref] = owned
+        if fields is not None:
+            self.fields[owned.ref] = fields
+
+    def forget(self, ref: ObjectRef) -> None:
+        """Drop what was deleted."""
+        self.lines.pop(ref, None)
+
+    def once_ours(self, ref: ObjectRef) -> frozenset[str]:
+        """The fields that were ours after the last apply, as the API server writes them."""
+        known = self.fields.get(ref) or unpack(self.saved.fields).get(ref) or {}
+        return frozenset(text(path) for path in members(known))
+
+    def record(self) -> Inventory:
+        """The record as it shall be saved."""
+        packed = self.inventory.fields
+        if self.fields:
+            known = unpack(packed) | self.fields
+            packed = pack({ref: fields for ref, fields in known.items() if ref in self.lines})
+        return replace(self.inventory, owned=tuple(self.lines.values()), fields=packed)

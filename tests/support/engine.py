@@ -1,0 +1,57 @@
+"""The reconcile loop over a real cluster edge, connected as the wiring connects it, with a rhythm for tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.cluster.client import KubeClient
+from agent.cluster.inventory import ClusterInventories
+from agent.cluster.journal import Author, ClusterJournal
+from agent.cluster.keys import GeneratedKeys
+from agent.cluster.kubernetes import KubernetesCluster
+from agent.cluster.secrets import SecretShelf
+from agent.cluster.verbs import ClusterVerbs
+from agent.loops.accepted import Accepted
+from agent.loops.effects import Effects, Records
+from agent.loops.pace import SystemClock
+from agent.loops.passes import KeepPass, Policy
+from agent.loops.reconcile import ReconcileLoop, ReconcilePace
+from agent.loops.rolls import Rolls
+from agent.loops.statuses import Statuses
+from agent.ports import Clock, Telemetry
+
+PACE = ReconcilePace(
+    concurrency=2,
+    resync_seconds=600,
+    survey_seconds=3600,
+    compare_seconds=86400,
+    least_backoff_seconds=0.05,
+    most_backoff_seconds=0.3,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What an engine stands on: the edge that watches, the client that acts, where facts go, and the clock."""
+
+    edge: KubernetesCluster
+    client: KubeClient
+    namespace: str
+    telemetry: Telemetry
+    clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
+
+    def effects(self) -> Effects:
+        """The ports of a pass."""
+        shelf = SecretShelf(self.client, self.namespace)
+        verbs = ClusterVerbs(self.client, self.edge.observation)
+        journal = ClusterJournal(shelf, Author("a-test", lambda: 1))
+        records = Records(ClusterInventories(shelf), GeneratedKeys(self.client, shelf, verbs), journal)
+        return Effects(self.edge, verbs, records, self.telemetry, self.clock)
+
+    def reconciling(
+        self, accepted: Accepted, statuses: Statuses, *, pace: ReconcilePace = PACE, prune_limit: int = 20
+    ) -> ReconcileLoop:
+        """The loop."""
+        effects = self.effects()
+        keep = KeepPass(effects, Policy(self.namespace, None, prune_limit), Rolls(1))
+        return ReconcileLoop(effects, accepted, statuses, pace=pace, keep=keep)
