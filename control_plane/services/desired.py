@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from agent.wire.index import EntryV1, IndexV1
+from agent.wire.index import IndexV1
 from agent.wire.limits import MAX_INDEX_BYTES, MAX_INSTANCES
 from agent.wire.strict import digest
 from control_plane.bell import Bell
@@ -95,15 +95,19 @@ class DesiredState:
         listed = await instances.listed(connection, cluster)
         if len(listed) > MAX_INSTANCES:
             raise _full(cluster)
-        index = IndexV1(
-            cluster=cluster,
-            epoch=epoch,
-            version=version,
-            issued_at=now,
-            expires_at=now + self._signing.life,
-            instances=tuple(
-                EntryV1(id=line.id, revision=line.revision, digest=line.digest, size=line.size) for line in listed
-            ),
+        # All lines are checked in one go, which a thousand of them are worth.
+        index = IndexV1.model_validate(
+            {
+                "cluster": cluster,
+                "epoch": epoch,
+                "version": version,
+                "issued_at": now,
+                "expires_at": now + self._signing.life,
+                "instances": tuple(
+                    {"id": line.id, "revision": line.revision, "digest": line.digest, "size": line.size}
+                    for line in listed
+                ),
+            }
         )
         row = IndexRow(
             cluster=cluster,

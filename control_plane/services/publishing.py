@@ -223,13 +223,12 @@ async def _says_already(connection: AsyncConnection, before: InstanceRow, conten
 async def _refuse_taken(connection: AsyncConnection, wanted: InstanceRow) -> None:
     if wanted.state == State.DELETED:
         return
-    for other in await instances.of_cluster(connection, wanted.cluster):
-        if other.id == wanted.id or other.state == State.DELETED or not other.listed:
-            continue
-        if other.name == wanted.name:
-            raise Clash("NameTaken", f"the name {wanted.name} is that of the instance {other.id}")
-        if other.namespace == wanted.namespace:
-            raise Clash("NamespaceTaken", f"the namespace {wanted.namespace} is that of the instance {other.name}")
+    other = await instances.in_the_way(connection, wanted, dead=State.DELETED)
+    if other is None:
+        return
+    if other.name == wanted.name:
+        raise Clash("NameTaken", f"the name {wanted.name} is that of the instance {other.id}")
+    raise Clash("NamespaceTaken", f"the namespace {wanted.namespace} is that of the instance {other.name}")
 
 
 def _expect(row: InstanceRow | None, target: Target) -> None:

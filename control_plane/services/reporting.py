@@ -53,11 +53,7 @@ class Reporting:
             if not await reports.advance(connection, position, now=now, keep=self._limits.streams):
                 return False
             await self._keep_agent(connection, batch)
-            known = {row.id for row in await instances.of_cluster(connection, batch.cluster)}
-            before = {row.instance: row for row in await reports.statuses(connection, batch.cluster)}
-            for told in batch.report.instances:
-                if told.id in known:
-                    await self._keep(connection, self._status(batch.cluster, told), before=before.get(told.id))
+            await self._keep(connection, batch)
         await self._bell.ring(batch.cluster)
         return True
 
@@ -99,12 +95,24 @@ class Reporting:
             body=told.to_data(),
         )
 
-    async def _keep(self, connection: AsyncConnection, told: StatusRow, *, before: StatusRow | None) -> None:
-        if before is not None and told.observed_at < before.observed_at:
-            return  # an agent that is no longer the leader empties its outbox
-        await reports.put_status(connection, told)
-        if before is None or _content(told.body) != _content(before.body):
-            await reports.remember(connection, told, keep=self._limits.status_history)
+    async def _keep(self, connection: AsyncConnection, batch: Batch) -> None:
+        """Keep the statuses of a batch, in a few statements however many there are."""
+        ids = {told.id for told in batch.report.instances}
+        known = await instances.known(connection, batch.cluster, ids)
+        before = {row.instance: row for row in await reports.statuses_of(connection, batch.cluster, known)}
+        newest, changes = dict(before), []
+        for told in (self._status(batch.cluster, one) for one in batch.report.instances if one.id in known):
+            last = newest.get(told.instance)
+            if last is not None and told.observed_at < last.observed_at:
+                continue  # an agent that is no longer the leader empties its outbox
+            newest[told.instance] = told
+            if last is None or _content(told.body) != _content(last.body):
+                changes.append(told)
+        await reports.add_statuses(connection, [row for key, row in newest.items() if key not in before])
+        await reports.replace_statuses(
+            connection, [row for key, row in newest.items() if key in before and row is not before[key]]
+        )
+        await reports.remember(connection, batch.cluster, changes, keep=self._limits.status_history)
 
     async def _keep_agent(self, connection: AsyncConnection, batch: Batch) -> None:
         row = await clusters.find(connection, batch.cluster)

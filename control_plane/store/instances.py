@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from control_plane.store import rows
@@ -75,20 +75,13 @@ async def document(connection: AsyncConnection, digest: str) -> bytes:
 
 async def documents_of(connection: AsyncConnection, cluster: str, digests: Sequence[str]) -> dict[str, bytes]:
     """Those of the documents that are, or were, a revision of one of the cluster's instances; no others exist to it."""
-    query = (
-        select(DOCUMENTS.c.digest, DOCUMENTS.c.content)
-        .where(DOCUMENTS.c.digest.in_(digests), DOCUMENTS.c.digest.in_(_digests_of(cluster)))
-        .distinct()
-    )
-    return {row.digest: row.content for row in await connection.execute(query)}
-
-
-def _digests_of(cluster: str) -> Select[tuple[str]]:
-    return (
+    of_cluster = (
         select(REVISIONS.c.digest)
         .join(INSTANCES, INSTANCES.c.id == REVISIONS.c.instance)
-        .where(INSTANCES.c.cluster == cluster)
+        .where(REVISIONS.c.digest == DOCUMENTS.c.digest, INSTANCES.c.cluster == cluster)
     )
+    query = select(DOCUMENTS.c.digest, DOCUMENTS.c.content).where(DOCUMENTS.c.digest.in_(digests), of_cluster.exists())
+    return {row.digest: row.content for row in await connection.execute(query)}
 
 
 async def find(connection: AsyncConnection, instance_id: str) -> InstanceRow | None:
@@ -102,6 +95,25 @@ async def of_cluster(connection: AsyncConnection, cluster: str | None) -> list[I
     if cluster is not None:
         query = query.where(INSTANCES.c.cluster == cluster)
     return await rows.many(connection, query, InstanceRow)
+
+
+async def known(connection: AsyncConnection, cluster: str, ids: Iterable[str]) -> frozenset[str]:
+    """Those of the ids that are instances of the cluster."""
+    query = select(INSTANCES.c.id).where(INSTANCES.c.cluster == cluster, INSTANCES.c.id.in_(tuple(ids)))
+    return frozenset((await connection.execute(query)).scalars())
+
+
+async def in_the_way(connection: AsyncConnection, wanted: InstanceRow, *, dead: str) -> InstanceRow | None:
+    """A listed instance that has the name or the namespace, unless its state is ``dead``; one of the name first."""
+    query = select(INSTANCES).where(
+        INSTANCES.c.cluster == wanted.cluster,
+        INSTANCES.c.id != wanted.id,
+        INSTANCES.c.listed,
+        INSTANCES.c.state != dead,
+        (INSTANCES.c.name == wanted.name) | (INSTANCES.c.namespace == wanted.namespace),
+    )
+    by_name = (INSTANCES.c.name != wanted.name, INSTANCES.c.name, INSTANCES.c.id)
+    return await rows.one(connection, query.order_by(*by_name).limit(1), InstanceRow)
 
 
 async def listed(connection: AsyncConnection, cluster: str) -> list[Listed]:

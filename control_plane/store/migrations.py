@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from control_plane.faults import Fault
-from control_plane.store.schema import METADATA, SCHEMA_VERSION
+from control_plane.store.schema import METADATA, REVISIONS, SCHEMA_VERSION
 
 FIRST = 1
 
@@ -24,7 +24,12 @@ class Migration:
     apply: Callable[[Connection], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = ()
+def _find_revisions_by_digest(connection: Connection) -> None:
+    (index,) = (index for index in REVISIONS.indexes if index.name == "ix_revisions_digest")
+    index.create(connection, checkfirst=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, _find_revisions_by_digest),)
 
 
 class SchemaTooNew(Fault):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.wire.reports import InstanceReportV1
@@ -88,29 +88,56 @@ async def statuses(connection: AsyncConnection, cluster: str) -> list[StatusRow]
     return await rows.many(connection, query, StatusRow)
 
 
-async def put_status(connection: AsyncConnection, told: StatusRow) -> None:
-    """Replace an instance's last status."""
-    here = (STATUSES.c.cluster == told.cluster) & (STATUSES.c.instance == told.instance)
-    values = {"observed_at": told.observed_at, "received_at": told.received_at, "body": dict(told.body)}
-    known = await connection.execute(update(STATUSES).where(here).values(**values))
-    if known.rowcount == 0:
-        await connection.execute(insert(STATUSES).values(cluster=told.cluster, instance=told.instance, **values))
+async def statuses_of(connection: AsyncConnection, cluster: str, ids: Iterable[str]) -> list[StatusRow]:
+    """The last status of each of these instances, as far as there is one."""
+    query = select(STATUSES).where(STATUSES.c.cluster == cluster, STATUSES.c.instance.in_(tuple(ids)))
+    return await rows.many(connection, query, StatusRow)
 
 
-async def remember(connection: AsyncConnection, told: StatusRow, *, keep: int) -> None:
-    """Append to an instance's history and drop its oldest entries beyond the bound."""
-    await connection.execute(
-        insert(STATUS_HISTORY).values(
-            cluster=told.cluster, instance=told.instance, observed_at=told.observed_at, body=dict(told.body)
-        )
+async def add_statuses(connection: AsyncConnection, told: Sequence[StatusRow]) -> None:
+    """Keep the first status of instances."""
+    if told:
+        await connection.execute(insert(STATUSES), [_columns(one) for one in told])
+
+
+async def replace_statuses(connection: AsyncConnection, told: Sequence[StatusRow]) -> None:
+    """Replace the last status of instances that have one."""
+    query = (
+        update(STATUSES)
+        .where(STATUSES.c.cluster == bindparam("of_cluster"), STATUSES.c.instance == bindparam("of_instance"))
+        .values(observed_at=bindparam("observed_at"), received_at=bindparam("received_at"), body=bindparam("body"))
     )
-    of_instance = (STATUS_HISTORY.c.cluster == told.cluster) & (STATUS_HISTORY.c.instance == told.instance)
-    first_dropped = (
-        select(STATUS_HISTORY.c.id).where(of_instance).order_by(STATUS_HISTORY.c.id.desc()).limit(1).offset(keep)
+    if told:
+        renamed = {"cluster": "of_cluster", "instance": "of_instance"}
+        lines = [{renamed.get(name, name): value for name, value in _columns(one).items()} for one in told]
+        await connection.execute(query, lines)
+
+
+async def remember(connection: AsyncConnection, cluster: str, told: Sequence[StatusRow], *, keep: int) -> None:
+    """Append to the history of the cluster's instances, and drop their oldest entries beyond the bound."""
+    if not told:
+        return
+    names = ("cluster", "instance", "observed_at", "body")
+    lines = [{name: value for name, value in _columns(one).items() if name in names} for one in told]
+    await connection.execute(insert(STATUS_HISTORY), lines)
+    newest_first = func.row_number().over(partition_by=STATUS_HISTORY.c.instance, order_by=STATUS_HISTORY.c.id.desc())
+    numbered = (
+        select(STATUS_HISTORY.c.id, newest_first.label("place"))
+        .where(STATUS_HISTORY.c.cluster == cluster, STATUS_HISTORY.c.instance.in_({one.instance for one in told}))
+        .subquery()
     )
-    oldest = (await connection.execute(first_dropped)).scalar_one_or_none()
-    if oldest is not None:
-        await connection.execute(delete(STATUS_HISTORY).where(of_instance, STATUS_HISTORY.c.id <= oldest))
+    oldest = select(numbered.c.id).where(numbered.c.place > keep)
+    await connection.execute(delete(STATUS_HISTORY).where(STATUS_HISTORY.c.id.in_(oldest)))
+
+
+def _columns(told: StatusRow) -> dict[str, Any]:
+    return {
+        "cluster": told.cluster,
+        "instance": told.instance,
+        "observed_at": told.observed_at,
+        "received_at": told.received_at,
+        "body": dict(told.body),
+    }
 
 
 async def history(connection: AsyncConnection, cluster: str, instance: str, *, limit: int) -> list[PastStatus]:

@@ -18,4 +18,6 @@ async def one(connection: AsyncConnection, query: Select[Any], kind: type[T]) ->
 
 async def many(connection: AsyncConnection, query: Select[Any], kind: type[T]) -> list[T]:
     """Every row that the query finds."""
-    return [kind(**row) for row in (await connection.execute(query)).mappings()]
+    result = await connection.execute(query)
+    names = tuple(result.keys())  # once, not with every row: an index has thousands
+    return [kind(**dict(zip(names, row, strict=True))) for row in result]

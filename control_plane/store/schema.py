@@ -109,7 +109,7 @@ REVISIONS = Table(
     METADATA,
     Column("instance", ForeignKey("instances.id"), primary_key=True),
     Column("revision", Integer, primary_key=True, autoincrement=False),
-    Column("digest", ForeignKey("documents.digest"), nullable=False),
+    Column("digest", ForeignKey("documents.digest"), nullable=False, index=True),
     Column("action", String(16), nullable=False),
     Column("restored", Integer),
     Column("author", String, nullable=False),

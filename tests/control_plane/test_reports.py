@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
 from control_plane.server import ControlPlane
 from control_plane.settings import Limits, Settings
@@ -172,3 +174,56 @@ async def test_a_status_that_never_comes_is_not_awaited_for_ever(plane: ControlP
     assert (await agent.poll()).status == 200
     with pytest.raises(TimeoutError):
         await plane.wait_status("east", SALES, until=lambda _told: True, seconds=0.05)
+
+
+async def test_of_two_statuses_in_one_batch_the_newer_counts_and_both_are_history(
+    plane: ControlPlane, agent: Caller, clock: StillClock
+) -> None:
+    older = a_status(clock.now(), revision=1)
+    clock.pass_by(1)
+    newer = a_status(clock.now(), revision=2)
+    await agent.report(a_report(clock.now(), older, newer, older))
+    assert await plane.statuses("east") == {SALES: newer}
+    history = await plane.services.reporting.history("east", SALES, limit=100)
+    assert [past.report.revision for past in history] == [2, 1]
+
+
+async def test_what_a_report_costs_the_store_does_not_grow_with_the_cluster(
+    plane: ControlPlane, agent: Caller, clock: StillClock
+) -> None:
+    """Neither with the instances that it is not about, nor statement by statement with those that it is about."""
+    ids = [new_id() for _ in range(20)]
+    for number, one in enumerate(ids):
+        await plane.publish("east", a_document(one, name=f"other-{number}"))
+    statements: list[int] = []
+
+    async def costs(sequence: int, *instances: str) -> None:
+        told = (a_status(clock.now(), instance_id=one, revision=sequence) for one in instances)
+        with counted(plane) as seen:
+            assert (await agent.report(a_report(clock.now(), *told), sequence=sequence)).status == 200
+        statements.append(len(seen))
+
+    await costs(1)
+    await costs(2, SALES)
+    await costs(3, *ids)
+    await costs(4, SALES)
+    await costs(5, *ids)
+    _, first, first_of_many, next_, next_of_many = statements
+    assert first_of_many == first
+    assert next_of_many == next_
+
+
+@contextmanager
+def counted(plane: ControlPlane) -> Iterator[list[str]]:
+    """The statements that the store runs meanwhile."""
+    engine = plane.services.reporting._database._engine.sync_engine
+    statements: list[str] = []
+
+    def on_execute(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", on_execute)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", on_execute)

@@ -13,7 +13,7 @@ from control_plane.store import audit, clusters, reports
 from control_plane.store.audit import STRANGER, AuditRow, Bounds
 from control_plane.store.clusters import ClusterRow, ClusterState
 from control_plane.store.database import Database
-from control_plane.store.migrations import Migration, SchemaTooNew, migrate
+from control_plane.store.migrations import MIGRATIONS, Migration, SchemaTooNew, migrate
 from control_plane.store.reports import Position, StatusRow
 from control_plane.store.schema import METADATA, SCHEMA_VERSION
 from tests.support.clock import BEGIN
@@ -44,24 +44,25 @@ def add_colour(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE clusters ADD COLUMN colour TEXT"))
 
 
-COLOUR = Migration(2, add_colour)
+NEWEST = MIGRATIONS[-1].to
+COLOUR = Migration(NEWEST + 1, add_colour)
 
 
 def test_a_fresh_database_is_made_whole(connection: Connection) -> None:
-    assert migrate(connection) == version_of(connection) == 1
+    assert migrate(connection) == version_of(connection) == NEWEST
     assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
 
 
 def test_a_second_start_changes_nothing(connection: Connection) -> None:
     migrate(connection)
-    assert migrate(connection) == 1
+    assert migrate(connection) == NEWEST
 
 
 def test_an_older_database_walks_forward(connection: Connection) -> None:
     migrate(connection)
-    assert migrate(connection, migrations=[COLOUR]) == version_of(connection) == 2
+    assert migrate(connection, migrations=[COLOUR]) == version_of(connection) == COLOUR.to
     assert "colour" in {column["name"] for column in inspect(connection).get_columns("clusters")}
-    assert migrate(connection, migrations=[COLOUR]) == 2
+    assert migrate(connection, migrations=[COLOUR]) == COLOUR.to
 
 
 def test_a_newer_database_is_not_touched(connection: Connection) -> None:
@@ -148,12 +149,45 @@ async def test_the_oldest_streams_are_forgotten(database: Database) -> None:
     assert rows == ["pod-3", "pod-4", "pod-5"]
 
 
+def a_status(number: int, instance: str = "i") -> StatusRow:
+    return StatusRow(cluster="east", instance=instance, observed_at=BEGIN, received_at=BEGIN, body={"number": number})
+
+
 async def test_a_history_of_statuses_is_bounded(database: Database) -> None:
     async with database.writing() as connection:
         for number in range(9):
-            told = StatusRow(
-                cluster="east", instance="i", observed_at=BEGIN, received_at=BEGIN, body={"number": number}
-            )
-            await reports.remember(connection, told, keep=3)
+            await reports.remember(connection, "east", [a_status(number)], keep=3)
         kept = await reports.history(connection, "east", "i", limit=100)
     assert [one.body["number"] for one in kept] == [8, 7, 6]
+
+
+async def test_a_history_is_bounded_for_each_instance_of_a_batch_by_itself(database: Database) -> None:
+    async with database.writing() as connection:
+        await reports.remember(connection, "east", [a_status(0, "bystander")] * 2, keep=9)
+        await reports.remember(
+            connection, "east", [a_status(one, "i") for one in range(5)] + [a_status(7, "j")], keep=2
+        )
+        kept = {one: await reports.history(connection, "east", one, limit=100) for one in ("i", "j", "bystander")}
+    assert {one: [past.body["number"] for past in history] for one, history in kept.items()} == {
+        "i": [4, 3],
+        "j": [7],
+        "bystander": [0, 0],
+    }
+
+
+async def test_last_statuses_are_replaced_one_by_one_and_read_by_id(database: Database) -> None:
+    async with database.writing() as connection:
+        await reports.add_statuses(connection, [a_status(1, one) for one in ("i", "j", "k")])
+        await reports.replace_statuses(connection, [a_status(2, "i"), a_status(3, "k")])
+        found = await reports.statuses_of(connection, "east", ["i", "j", "nobody"])
+        everything = await reports.statuses(connection, "east")
+    assert {row.instance: row.body["number"] for row in found} == {"i": 2, "j": 1}
+    assert [row.body["number"] for row in everything] == [2, 1, 3]
+
+
+def test_revisions_of_an_older_store_are_found_by_their_digest_too(connection: Connection) -> None:
+    migrate(connection)
+    connection.execute(text("DROP INDEX ix_revisions_digest"))
+    connection.execute(text("UPDATE schema_version SET version = 1"))
+    migrate(connection)
+    assert "ix_revisions_digest" in {index["name"] for index in inspect(connection).get_indexes("revisions")}
