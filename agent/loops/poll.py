@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from agent.loops.accepted import Accepted
 from agent.loops.pace import Backoff, give_way
@@ -19,7 +19,7 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
 from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
-from agent.planning.acceptance import Judged, accept, in_force, news, remember, settle
+from agent.planning.acceptance import Judged, accept, in_force, newest, news, remember, settle
 from agent.planning.health import refused_status
 from agent.ports import Clock, ControlPlane, IndexAnswer, KeptState, StateStore, Telemetry, Verifier
 from agent.wire.codec import parse_document
@@ -103,8 +103,16 @@ class PollLoop:
         await self._ports.clock.wait(asyncio.Event(), seconds=wait)
 
     async def _restore(self) -> None:
-        """Go on from what the cluster keeps: signatures are judged again, freshness was judged at acceptance."""
-        self._index, self._etag, self._judged = None, "", Judged()
+        """Go on from what the cluster keeps, and from nothing else."""
+        self._judged = Judged()
+        await self._adopt()
+
+    async def _adopt(self) -> None:
+        """Take over what the cluster keeps: signatures are judged again, freshness was judged at acceptance.
+
+        What is in force here and lost there, or older there, stays.
+        """
+        self._etag = ""
         self._kept = kept = await self._ports.store.load()
         try:
             if kept is not None and kept.index:
@@ -114,10 +122,12 @@ class PollLoop:
             # any more, not even its age, but nothing is touched either until this control plane says what shall be.
             self._say(refused)
             self._kept, kept = KeptState(b"", {}, Standing(0, 0), kept.resource_version if kept else ""), None
-        self._judged = judged = await self._read(kept)
+        self._judged = newest(self._judged, await self._read(kept))
         if kept is not None:
-            listed = frozenset(entry.id for entry in self._index.entries) if self._index else kept.entries.keys()
-            self._publish(kept.standing, judged, listed)
+            listed = (
+                frozenset(entry.id for entry in self._index.entries) if kept.index and self._index else kept.entries
+            )
+            self._publish(kept.standing, self._judged, listed)
 
     async def _read(self, kept: KeptState | None) -> Judged:
         """The documents that are kept, judged again by what they say; without a state of ours, none of them counts."""
@@ -146,8 +156,8 @@ class PollLoop:
         self._claim("Connected", Truth.TRUE, "PollAnswered", "the control plane answers")
 
     async def _take(self, answer: IndexAnswer) -> None:
-        newest = self._kept.standing if self._kept is not None else None
-        index = self._ports.verifier.index(answer.envelope, now=self._ports.clock.now(), newest=newest)
+        standing = self._kept.standing if self._kept is not None else None
+        index = self._ports.verifier.index(answer.envelope, now=self._ports.clock.now(), newest=standing)
         if self._index is not None:
             refuse_mixed(index, held=self._index)
         judged, missing = await self._fetched(index)
@@ -194,18 +204,9 @@ class PollLoop:
             try:
                 self._kept = await self._ports.store.swap(state, index=index)
             except Conflict:
-                await self._reload()
+                await self._adopt()  # another agent accepted meanwhile: the next answer is judged against that
                 raise
         self._index, self._judged = index, judged
-
-    async def _reload(self) -> None:
-        """Another agent accepted meanwhile: the next answer is judged against that."""
-        self._kept = await self._ports.store.load()
-        async for _ in self._ports.store.documents():
-            pass
-        if self._kept is not None:
-            floors = {**self._judged.floors, **self._kept.floors}
-            self._judged = remember(replace(self._judged, floors=floors), self._kept.entries.values())
 
     def _publish(self, standing: Standing, judged: Judged, listed: Collection[str]) -> None:
         before = self._accepted.desired

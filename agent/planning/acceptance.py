@@ -54,7 +54,7 @@ def accept(entries: Iterable[Entry], fetched: Mapping[str, bytes], *, before: Ju
     for entry in entries:
         refusals.pop(entry.id, None)
         held = documents.get(entry.id)
-        floor = max(held.entry.revision if held is not None else 0, before.floors.get(entry.id, 0))
+        floor = max(_revision(held), before.floors.get(entry.id, 0))
         try:
             _refuse_older(entry, floor)
             document = _judge(entry, fetched.get(entry.digest), held, parse)
@@ -73,9 +73,21 @@ def remember(judged: Judged, entries: Iterable[Entry]) -> Judged:
     floors = dict(judged.floors)
     for entry in entries:
         floor = max(entry.revision, floors.get(entry.id, 0))
-        if not _reached(floor, judged.documents.get(entry.id)):
+        if floor > _revision(judged.documents.get(entry.id)):
             floors[entry.id] = floor
     return replace(judged, floors=floors)
+
+
+def newest(mine: Judged, theirs: Judged) -> Judged:
+    """Of two accepted states what is newer of each instance; a document below the other's floor is in force no more."""
+    floors = {key: max(floor, mine.floors.get(key, 0)) for key, floor in theirs.floors.items()}
+    floors = {**mine.floors, **floors}
+    documents: dict[str, Document] = {}
+    for instance_id, document in (*mine.documents.items(), *theirs.documents.items()):
+        floor = max(floors.get(instance_id, 0), _revision(documents.get(instance_id)))
+        if document.entry.revision >= floor:
+            documents[instance_id] = document
+    return Judged(documents, {**mine.refusals, **theirs.refusals}, floors)
 
 
 def settle(judged: Judged, *, listed: Collection[str], finished: Collection[str]) -> Judged:
@@ -83,7 +95,7 @@ def settle(judged: Judged, *, listed: Collection[str], finished: Collection[str]
     nor have anything left to do. ``finished``: the instances whose document in force was carried out.
     """
     documents = dict(judged.documents)
-    floors = {key: floor for key, floor in judged.floors.items() if not _reached(floor, documents.get(key))}
+    floors = {key: floor for key, floor in judged.floors.items() if floor > _revision(documents.get(key))}
     for instance_id in sorted(finished):
         document = documents.get(instance_id)
         if document is None or instance_id in listed or document.instance.state is not State.DELETED:
@@ -102,8 +114,8 @@ def _settled(entry: Entry, before: Judged) -> bool:
     return document is not None and document.entry == entry
 
 
-def _reached(floor: int, document: Document | None) -> bool:
-    return document is not None and document.entry.revision >= floor
+def _revision(document: Document | None) -> int:
+    return document.entry.revision if document is not None else 0
 
 
 def _refuse_older(entry: Entry, floor: int) -> None:

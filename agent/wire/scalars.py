@@ -142,7 +142,7 @@ _TIME: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]
 def _as_time(value: object) -> datetime:
     """A moment in UTC out of its text, or a datetime that knows its zone."""
     try:
-        if isinstance(value, str) and re.fullmatch(_TIME, value):
+        if isinstance(value, str) and _compiled(_TIME).fullmatch(value):
             return datetime.fromisoformat(value)
         if isinstance(value, datetime) and value.tzinfo is not None:
             return value.astimezone(UTC)
@@ -151,14 +151,15 @@ def _as_time(value: object) -> datetime:
     raise PydanticCustomError("shape", "must be a time of RFC 3339 in UTC such as 2026-01-31T12:00:00Z")
 
 
-def _time_text(moment: datetime) -> str:
+def encode_moment(moment: datetime) -> str:
+    """The text of a moment, as it goes over the wire."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 Moment = Annotated[
     datetime,
     BeforeValidator(_as_time),
-    PlainSerializer(_time_text, return_type=str),
+    PlainSerializer(encode_moment, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME}$"}),
 ]
 

@@ -12,11 +12,13 @@ import pytest
 
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
-from agent.model.desired import Entry
+from agent.model.desired import Entry, Index
 from agent.model.facts import Fact, IndexAccepted, StateRefused
+from agent.wire.index import IndexVerifier
 from tests.integration.loops.lives import World
 from tests.support.builders import an_entry, document_bytes
 from tests.support.hostile import HostilePlane, Listener, an_index, listening
+from tests.support.wire import CLUSTER, a_trust_bundle
 
 HEAD = "perigee-state-head"
 
@@ -251,3 +253,36 @@ async def test_bytes_that_were_refused_are_not_fetched_and_told_again_with_each_
         assert sorted(plane.asked) == sorted([first[0].id, second[0].id, bad.id])
         assert listener.accepted.desired.refusals[bad.id].reason == "Malformed"
         assert len([fact for fact in listener.facts.stated if isinstance(fact, StateRefused)]) == 1
+
+
+async def test_what_another_agent_accepted_meanwhile_is_what_the_next_answer_is_judged_against(world: World) -> None:
+    plane, first = HostilePlane(), a_paused_document(world)
+    later = a_paused_document(world, team="later")
+    newest = replace(later[0], revision=7), later[1]
+    say(plane, 1, first)
+    async with listening(plane, world.cluster, world.namespace) as listener:
+        await accepted(listener, 1)
+        await accept_elsewhere(world, 5, newest)
+        say(plane, 3, first)
+        await listener.facts.wait(lambda fact: isinstance(fact, StateRefused) and fact.reason == "RolledBack")
+        assert listener.accepted.desired.documents[first[0].id].entry == newest[0]
+        say(plane, 6, (replace(first[0], revision=6), first[1]))
+        await accepted(listener, 6)
+        assert listener.accepted.desired.refusals[first[0].id].reason == "RevisionWentBack"
+        assert listener.accepted.desired.documents[first[0].id].entry == newest[0]
+    assert await kept(world) == {newest[0].digest}
+
+
+async def accept_elsewhere(world: World, version: int, *documents: tuple[Entry, bytes]) -> None:
+    """Move the head as another agent would."""
+    store = ClusterState(SecretShelf(world.client, world.namespace))
+    state = await store.load()
+    assert state is not None
+    index = index_from_envelope(an_index(version, [entry for entry, _ in documents]))
+    await store.hold({entry.digest: raw for entry, raw in documents})
+    entries = {entry.id: entry for entry, _ in documents}
+    await store.swap(replace(state, entries=entries, standing=index.standing), index=index)
+
+
+def index_from_envelope(envelope: bytes) -> Index:
+    return IndexVerifier(a_trust_bundle(), CLUSTER).index(envelope, now=None, newest=None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent.model.desired import Document, Entry, Refusal
-from agent.planning.acceptance import MOST_BURIED, Judged, accept, in_force, news, remember, settle
+from agent.planning.acceptance import MOST_BURIED, Judged, accept, in_force, newest, news, remember, settle
 from agent.wire.codec import parse_document
 from tests.support.builders import AN_ID, a_document, an_entry, document_bytes
 
@@ -152,6 +152,19 @@ def test_a_line_that_another_agent_accepted_is_a_floor_above_what_is_in_force_he
     raw = document_bytes(team="between")
     judged = remember(holding(a_document(revision=2)), [an_entry(b"newer", revision=9)])
     assert judged_as(raw, an_entry(raw, revision=8), judged).refusals[AN_ID].reason == "RevisionWentBack"
+
+
+def test_of_two_accepted_states_the_newer_document_of_each_instance_counts() -> None:
+    older, newer, other = a_document(revision=1), a_document(revision=2), a_document(OTHER_ID)
+    for mine, theirs in ((holding(older, other), holding(newer)), (holding(newer), holding(older, other))):
+        assert newest(mine, theirs).documents == {AN_ID: newer, OTHER_ID: other}
+
+
+def test_what_another_agent_buried_is_in_force_no_more() -> None:
+    theirs = Judged(floors={AN_ID: 3})
+    assert newest(holding(a_document(revision=2)), theirs) == theirs
+    same = holding(a_tombstone(revision=3))
+    assert newest(same, theirs).documents == same.documents
 
 
 def _never(entry: Entry, raw: bytes) -> Document:
