@@ -168,6 +168,9 @@ class Fleet:
     memory: Mapping[int, Memory]
     restarted: Memory | None = None
     """That of an agent that was started over all of them."""
+    cpu_seconds_per_change: float | None = None
+    requests_per_change: float | None = None
+    """What the agent spent when one instance among all of them changed; a busy machine hardly alters it."""
 
     @property
     def bytes_per_instance(self) -> float | None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from agent.loops.pace import SystemClock
 from bench.changes import Entry, Seconds, ThroughTheAgent, race
 from bench.findings import Findings, Fleet, Row
-from bench.ledger import memory
+from bench.ledger import cpu_seconds, memory, traffic
 from bench.life import back_in_sync
 from bench.process import AgentProcess
 from bench.sight import anything, awaited
 from bench.stage import Instance, Stage
-from sandbox.testcluster import AuditMark
+from sandbox.testcluster import AuditLog, AuditMark
 
 _CALM_SECONDS = 5.0
 _SECONDS_PER_INSTANCE = 5.0
@@ -65,9 +65,18 @@ async def _made(stage: Stage, fresh: Sequence[Instance]) -> int:
     return len(refs)
 
 
-async def change_one(stage: Stage, findings: Findings, *, rounds: int) -> None:
+async def change_one(stage: Stage, crowd: Crowd, findings: Findings, *, rounds: int) -> None:
     """Change one of the running instances at a time, among all the others."""
+    log, name = AuditLog(stage.venue.audit_log), stage.venue.name
+    mark, before = await log.mark(), cpu_seconds(crowd.agent)
     await race(stage, findings, [Entry(_Among(ThroughTheAgent(stage)), rounds)])
+    spent, made = cpu_seconds(crowd.agent) - before, await traffic(log, mark)
+    if name in findings.fleets and (Row.AMONG, name) in findings.latencies:
+        count = findings.latencies[Row.AMONG, name].n
+        each = (spent / count, (made.total - made.aside) / count)
+        findings.fleets[name] = replace(
+            findings.fleets[name], cpu_seconds_per_change=each[0], requests_per_change=each[1]
+        )
 
 
 class _Among:

@@ -27,6 +27,12 @@ def memory(agent: AgentProcess) -> Memory:
     return Memory(counted.rss, getattr(counted, "pss", counted.rss))
 
 
+def cpu_seconds(agent: AgentProcess) -> float:
+    """CPU time of the agent's process so far. The kernel counts in hundredths; what floats add to that is noise."""
+    spent = psutil.Process(agent.pid).cpu_times()
+    return round(spent.user + spent.system, 2)
+
+
 async def traffic(log: AuditLog, since: AuditMark) -> Traffic:
     """The agent's requests since the mark."""
     requests = (await log.read(since)).by(user_agent=USER_AGENT)
@@ -44,7 +50,7 @@ def _is_aside(request: AuditedRequest) -> bool:
 async def open_watches(log: Path, since: AuditMark) -> int | None:
     """How many watches the agent holds open of those that it began since the mark.
 
-    None: this API server logs a watch once only, as the embedded one does, so that its end cannot be told.
+    None: this API server logs no beginning of a watch, as the embedded one does not.
     """
     return await asyncio.to_thread(_open_watches, log, since)
 

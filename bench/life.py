@@ -9,12 +9,10 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
-import psutil
-
 from agent.loops.pace import SystemClock
 from bench.changes import ThroughTheAgent
 from bench.findings import Findings, Memory, Rest, Row
-from bench.ledger import memory, open_watches, traffic
+from bench.ledger import cpu_seconds, memory, open_watches, traffic
 from bench.process import AgentProcess, every_pass, first, in_sync, running
 from bench.stage import Stage
 from sandbox.testcluster import AuditLog, AuditMark
@@ -36,16 +34,15 @@ async def at_rest(stage: Stage, agent: AgentProcess, findings: Findings, idle: I
     """Watch the agent do nothing, and then make it do something: a dead one is quiet too."""
     clock, never, log = SystemClock(), asyncio.Event(), AuditLog(stage.venue.audit_log)
     await clock.wait(never, seconds=idle.settle_seconds)
-    process, mark = psutil.Process(agent.pid), await log.mark()
-    before, began = process.cpu_times(), clock.monotonic()
+    mark = await log.mark()
+    before, began = cpu_seconds(agent), clock.monotonic()
     await clock.wait(never, seconds=idle.seconds)
-    after, took = process.cpu_times(), clock.monotonic() - began
+    after, took = cpu_seconds(agent), clock.monotonic() - began
     rest = Rest(
         watched_seconds=took,
         traffic=await traffic(log, mark),
         memory=memory(agent),
-        # The kernel counts in hundredths of a second; what floats add to that is noise.
-        cpu_seconds=round(after.user + after.system - before.user - before.system, 2) + 0.0,
+        cpu_seconds=round(after - before, 2),
         open_watches=await open_watches(stage.venue.audit_log, idle.born),
     )
     await ThroughTheAgent(stage).change()

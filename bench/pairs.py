@@ -12,14 +12,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-import psutil
-
 from agent.loops.pace import SystemClock
 from agent.model.objects import ObjectRef
 from agent.settings.tree import ReconcileSettings
 from bench.findings import Findings, Pair
 from bench.fleet import Crowd
-from bench.ledger import traffic
+from bench.ledger import cpu_seconds, traffic
 from bench.scale import Scale
 from bench.sight import anything, awaited, calm
 from bench.stage import Instance, Stage
@@ -43,15 +41,15 @@ async def measure(stage: Stage, crowd: Crowd, findings: Findings, scale: Scale) 
 
 async def _through(stage: Stage, crowd: Crowd, fresh: Sequence[Instance]) -> Pair:
     """The agent's half of a pair, with what it cost: the kernel counts its time, the audit log its requests."""
-    log, process = AuditLog(stage.venue.audit_log), psutil.Process(crowd.agent.pid)
-    mark, before = await log.mark(), process.cpu_times()
+    log = AuditLog(stage.venue.audit_log)
+    mark, before = await log.mark(), cpu_seconds(crowd.agent)
     objects, seconds = await _published(stage, fresh)
-    after, made = process.cpu_times(), await traffic(log, mark)
+    spent, made = cpu_seconds(crowd.agent) - before, await traffic(log, mark)
     crowd.present.extend(fresh)
     return Pair(
         agent=objects / seconds,
         raw=0.0,
-        cpu_seconds_per_object=(after.user + after.system - before.user - before.system) / objects,
+        cpu_seconds_per_object=spent / objects,
         requests_per_instance=(made.total - made.aside) / len(fresh),
     )
 

@@ -151,7 +151,7 @@ async def _work(stage: Stage, crowd: Crowd, house: _House) -> None:
         with findings.trying("many instances", venue):
             await fleet.grow(stage, crowd, findings, instances=plan.scale.fleet)
         _say(f"{venue}: changes among {len(crowd.present)} instances")
-        await fleet.change_one(stage, findings, rounds=plan.scale.fleet_changes)
+        await fleet.change_one(stage, crowd, findings, rounds=plan.scale.fleet_changes)
 
 
 async def _rest(stage: Stage, crowd: Crowd, house: _House) -> None:

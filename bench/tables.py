@@ -120,14 +120,21 @@ def _pairs(findings: Findings) -> Table:
 
 
 def _fleets(findings: Findings) -> Table:
-    title = "Growing (resident memory by instances present; proportional share in brackets)"
-    table = _table(title, "cluster", "instances", "objects made", "a second", "memory", "after a restart")
+    title = "Growing (resident memory by instances present, proportional share in brackets), and one change among all"
+    columns = ("cluster", "instances", "objects made", "a second", "memory", "after a restart", "a change costs")
+    table = _table(title, *columns)
     for venue, fleet in findings.fleets.items():
         steps = ", ".join(f"{count:,}: {_mib(held)}" for count, held in fleet.memory.items())
         rate = fleet.objects / fleet.first_apply_seconds if fleet.objects else 0
         again = _mib(fleet.restarted) if fleet.restarted else "-"
-        table.add_row(venue, f"{fleet.instances:,}", f"{fleet.objects:,}", f"{rate:.0f}", steps, again)
+        table.add_row(venue, f"{fleet.instances:,}", f"{fleet.objects:,}", f"{rate:.0f}", steps, again, _spent(fleet))
     return table
+
+
+def _spent(fleet: Fleet) -> str:
+    if fleet.cpu_seconds_per_change is None or fleet.requests_per_change is None:
+        return "-"
+    return f"{fleet.cpu_seconds_per_change * _MILLI:.0f} ms CPU, {fleet.requests_per_change:.1f} requests"
 
 
 def _mib(held: Memory) -> str:
@@ -250,6 +257,8 @@ def _plain_fleet(fleet: Fleet) -> dict[str, Any]:
         "madeInSeconds": round(fleet.first_apply_seconds, 1),
         "memory": {str(count): _plain_memory(held) for count, held in fleet.memory.items()},
         "bytesPerFurtherInstance": fleet.bytes_per_instance,
+        "cpuSecondsPerChange": fleet.cpu_seconds_per_change,
+        "requestsPerChange": fleet.requests_per_change,
         "restarted": _plain_memory(fleet.restarted) if fleet.restarted else None,
     }
 
