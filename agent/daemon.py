@@ -10,17 +10,9 @@ import asyncio
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-
-class Loop(Protocol):
-    """Something that works until it is told to stop."""
-
-    name: str
-
-    async def run(self, stop: asyncio.Event) -> None:
-        """Work; return soon after ``stop`` is set."""
-        ...
+from agent.loops.together import eternal, run_together
+from agent.ports import Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +28,11 @@ class Daemon:
         services_stop = asyncio.Event()
         async with asyncio.TaskGroup() as services:
             for service in self.services:
-                services.create_task(_eternal(service, services_stop), name=service.name)
+                services.create_task(eternal(service, services_stop), name=service.name)
             try:
-                await self._run_loops(stop)
+                await run_together(self.loops, stop, grace_seconds=self.grace_seconds)
             finally:
                 services_stop.set()
-
-    async def _run_loops(self, stop: asyncio.Event) -> None:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_eternal(loop, stop), name=loop.name) for loop in self.loops]
-            await stop.wait()
-            _, late = await asyncio.wait(tasks, timeout=self.grace_seconds)
-            for task in late:
-                task.cancel()
-
-
-async def _eternal(loop: Loop, stop: asyncio.Event) -> None:
-    """An eternal task that ends by itself is a fault: nobody would notice that its work is no longer done."""
-    await loop.run(stop)
-    if not stop.is_set():
-        raise RuntimeError(f"the {loop.name} loop ended by itself")
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

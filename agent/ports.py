@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -12,6 +12,7 @@ from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import AgentError
 from agent.model.facts import Fact
 from agent.model.journal import Deed
+from agent.model.lease import LeaseRecord
 from agent.model.objects import MANAGER, Inventory, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen
 from agent.model.status import AgentStatus, InstanceStatus
@@ -28,12 +29,50 @@ class Clock(Protocol):
         """Seconds that never go back, for durations."""
         ...
 
+    def boottime(self) -> float:
+        """Seconds that never go back and go on while the machine sleeps: what a lease runs by."""
+        ...
+
     async def wait(self, event: asyncio.Event, *, seconds: float) -> bool:
         """Wait until the event is set (True) or the seconds are over (False)."""
         ...
 
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call once after so many seconds, unless the handle is cancelled."""
+        ...
+
+
+class Loop(Protocol):
+    """Something that works until it is told to stop."""
+
+    name: str
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work; return soon after ``stop`` is set."""
+        ...
+
+
+class Fence(Protocol):
+    """What stands between us and every write."""
+
+    def check(self) -> None:
+        """Raise NotLeading if no write may start now; never waits."""
+        ...
+
+
+class Leases(Protocol):
+    """The one Lease that the replicas of this agent compete for."""
+
+    async def read(self) -> LeaseRecord | None:
+        """The record as it stands; None: there is none."""
+        ...
+
+    async def write(self, record: LeaseRecord) -> LeaseRecord:
+        """Create the record, or replace the one at its ``resource_version``; raises Conflict if it is not the one."""
+        ...
+
+    def changes(self, record: LeaseRecord | None) -> AsyncGenerator[LeaseRecord | None, None]:
+        """What becomes of the record after this state of it, as it happens, until the server ends the watch."""
         ...
 
 
@@ -207,20 +246,12 @@ class Cluster(Protocol):
         """Every object labelled for the instance, as last seen or as our own last write left it."""
         ...
 
-    def surveyed(self, instance_id: str) -> bool:
-        """Whether the kinds that no watch covers were looked at, for this instance, since the start."""
-        ...
-
     async def survey(self, instance_id: str, namespace: str) -> None:
         """List the metadata of the instance's objects that no watch keeps up to date."""
         ...
 
     async def read(self, ref: ObjectRef) -> Manifest | None:
         """One whole object straight from the server; None if it does not exist."""
-        ...
-
-    def forget(self, instance_id: str) -> None:
-        """The instance is gone: nothing about it needs to be remembered."""
         ...
 
     def touched(self) -> AsyncIterator[str]:

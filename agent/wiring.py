@@ -6,22 +6,26 @@ import asyncio
 import socket
 import sys
 import uuid
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from agent import __version__
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from agent.cluster.inventory import ClusterInventories
-from agent.cluster.journal import Author, ClusterJournal
+from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
+from agent.cluster.lease import ClusterLease
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
 from agent.loops.accepted import Accepted
+from agent.loops.campaign import Candidate, LeadPorts
 from agent.loops.effects import Effects, Records
+from agent.loops.lead import LeadLoop
 from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock
 from agent.loops.passes import KeepPass, Policy
@@ -30,7 +34,10 @@ from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
 from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
-from agent.ports import Clock, Telemetry
+from agent.loops.tenure import Tenure
+from agent.loops.warm import WarmLoop
+from agent.model.lease import LeaseTimes, Term
+from agent.ports import Clock, Loop, Telemetry
 from agent.rendering import AgentAccount
 from agent.settings import Settings
 from agent.telemetry.metrics import Metrics
@@ -50,6 +57,9 @@ _IDENTITY = "perigee-identity"
 _TRUST = "perigee-trust"
 _GATHER_SECONDS = 0.2
 """So long changes are collected into one report: short for who watches, long enough to make a batch of a burst."""
+
+_RELEASE_SECONDS = 5.0
+"""So long, after the loops' own time to end, the lease may take to be released."""
 
 
 def run(settings: Settings) -> int:
@@ -76,41 +86,91 @@ async def serve(settings: Settings, *, stop: asyncio.Event, sinks: Sequence[Tele
 
 
 async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequence[Telemetry] = ()) -> Daemon:
-    """Connect every edge to every loop; what must be closed at the end is put on ``resources``."""
+    """What lives as long as the process: the cache, the listeners, and the loop that leads or stands by. What must be
+    closed at the end is put on ``resources``.
+    """
     clock = SystemClock()
-    client = KubeClient(await connect(settings.cluster.kubeconfig))
+    tenure, candidate = Tenure(clock), _candidate(settings)
+    client = KubeClient(await connect(settings.cluster.kubeconfig), fence=tenure, holder=candidate.holder)
     resources.push_async_callback(client.close)
-    shelf = SecretShelf(client, settings.cluster.namespace)
-    identity, bundle = await _identity(settings, shelf, clock)
-    uplink = await resources.enter_async_context(HttpUplink(settings.uplink, identity, clock=clock))
     cluster = KubernetesCluster(client, clock)
-    metrics = _metrics(cluster, uplink, identity, clock=clock)
+    metrics = Metrics(version=__version__, clock=clock)
+    metrics.count_requests(cluster.requests)
     telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
-    accepted, statuses = Accepted(), Statuses()
-    poll_ports = PollPorts(uplink, IndexVerifier(bundle, settings.cluster.name), ClusterState(shelf), telemetry, clock)
-    verbs = ClusterVerbs(client, cluster.observation)
-    author = Author(socket.gethostname(), lambda: 0)
-    records = Records(ClusterInventories(shelf), GeneratedKeys(client, shelf, verbs), ClusterJournal(shelf, author))
-    effects = Effects(cluster, verbs, records, telemetry, clock)
-    reconcile = settings.reconcile
-    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit)
-    keep = KeepPass(effects, policy, Rolls(reconcile.roll_limit))
-    report_ports = ReportPorts(uplink, cluster, encode_report, telemetry, clock)
+    base = _Base(settings, clock, client, cluster, telemetry, metrics)
+    lease = ClusterLease(client, settings.cluster.namespace, request_seconds=settings.lease.retry_seconds)
+    lead = LeadLoop(
+        LeadPorts(lease, telemetry, clock),
+        tenure,
+        lambda term: _term(base, term),
+        candidate=candidate,
+        grace_seconds=settings.daemon.grace_seconds,
+    )
     return Daemon(
-        loops=(
+        loops=(lead,),
+        services=(cluster, WarmLoop(cluster, telemetry, clock)),
+        grace_seconds=settings.daemon.grace_seconds + _RELEASE_SECONDS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What every term is built on."""
+
+    settings: Settings
+    clock: Clock
+    client: KubeClient
+    cluster: KubernetesCluster
+    telemetry: Telemetry
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
+    """The loops of one term, with a connection and a memory of their own."""
+    settings, telemetry, clock = base.settings, base.telemetry, base.clock
+    shelf = SecretShelf(base.client, settings.cluster.namespace)
+    identity, bundle = await _identity(settings, shelf, clock)
+    async with HttpUplink(settings.uplink, identity, clock=clock) as uplink:
+        _show(base.metrics, uplink, identity)
+        accepted, statuses = Accepted(), Statuses()
+        verifier = IndexVerifier(bundle, settings.cluster.name)
+        poll_ports = PollPorts(uplink, verifier, ClusterState(shelf), telemetry, clock)
+        effects = _effects(base, shelf, term)
+        yield (
             PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings)),
-            ReconcileLoop(effects, accepted, statuses, pace=_reconcile_pace(settings), keep=keep),
+            ReconcileLoop(
+                effects, accepted, statuses, pace=_reconcile_pace(settings), keep=_keep_pass(effects, settings)
+            ),
             ReportLoop(
-                report_ports,
+                ReportPorts(uplink, base.cluster, encode_report, telemetry, clock),
                 Told(accepted, statuses),
                 _outbox(settings),
                 pace=_report_pace(settings),
-                teller=Teller(__version__, settings.cluster.name),
+                teller=Teller(__version__, settings.cluster.name, term),
             ),
-        ),
-        services=(cluster,),
-        grace_seconds=settings.daemon.grace_seconds,
-    )
+        )
+
+
+def _effects(base: _Base, shelf: SecretShelf, term: Term) -> Effects:
+    """What passes may do to the world, written down under this term."""
+    verbs = ClusterVerbs(base.client, base.cluster.observation)
+    keys = GeneratedKeys(base.client, shelf, verbs)
+    records = Records(ClusterInventories(shelf), keys, ClusterJournal(shelf, term))
+    return Effects(base.cluster, verbs, records, base.telemetry, base.clock)
+
+
+def _keep_pass(effects: Effects, settings: Settings) -> KeepPass:
+    reconcile = settings.reconcile
+    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit)
+    return KeepPass(effects, policy, Rolls(reconcile.roll_limit))
+
+
+def _candidate(settings: Settings) -> Candidate:
+    """A name that no other process has, in a restarted container either, and that tells people which pod it is."""
+    lease = settings.lease
+    times = LeaseTimes(lease.duration_seconds, lease.renew_deadline_seconds, lease.retry_seconds)
+    return Candidate(f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}", times)
 
 
 async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tuple[Identity, TrustBundle]:
@@ -130,9 +190,8 @@ async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tup
     return fresh, first_bundle(envelope, root_fingerprint=pin)
 
 
-def _metrics(cluster: KubernetesCluster, uplink: HttpUplink, identity: Identity, *, clock: Clock) -> Metrics:
-    metrics = Metrics(version=__version__, clock=clock)
-    metrics.count_requests(cluster.requests)
+def _show(metrics: Metrics, uplink: HttpUplink, identity: Identity) -> None:
+    """Figures of the term's connection; those of the term before it are replaced."""
     metrics.show(
         "perigee_certificate_not_after_timestamp_seconds",
         "When the agent's certificate ends.",
@@ -143,7 +202,6 @@ def _metrics(cluster: KubernetesCluster, uplink: HttpUplink, identity: Identity,
         "How far the agent's clock is ahead of the control plane's.",
         lambda: uplink.skew_seconds,
     )
-    return metrics
 
 
 async def _telemetry(

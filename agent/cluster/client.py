@@ -1,4 +1,7 @@
-"""Requests to the API server: raw JSON in and out, counted by verb, errors translated. Objects have no meaning here."""
+"""Requests to the API server: raw JSON in and out, counted by verb, errors translated, writes behind a fence.
+
+Objects have no meaning here.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from agent import __version__
 from agent.cluster.connection import Connection
 from agent.cluster.faults import fault_of, network_faults
+from agent.cluster.fence import FencedBody, NoFence, fence_faults, is_write
 from agent.model.errors import Unreachable
+from agent.model.lease import WRITE_SECONDS
+from agent.ports import Fence
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
@@ -23,8 +29,6 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 """Kubernetes' API concepts, "Metadata-only fetches"; a server that cannot sends the whole objects."""
 
 _USER_AGENT = f"perigee-agent/{__version__}"
-_REQUEST_SECONDS = 3.5
-"""A write's timeout is shorter than the lease's slack (10 - 6 s), so that none outlives our leadership."""
 _LIST_SECONDS = 30.0
 _SILENCE_SECONDS = 90.0
 """Bookmarks come about once a minute: a watch that is silent for longer is taken for dead."""
@@ -32,7 +36,9 @@ _SILENCE_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: ``verb`` is Kubernetes' word for it and what it is counted under."""
+    """One request: ``verb`` is Kubernetes' word for it and what it is counted under. ``seconds`` is its time limit,
+    where it shall be another than usual.
+    """
 
     verb: str
     method: str
@@ -41,16 +47,22 @@ class Request:
     body: Any = None
     content_type: str = "application/json"
     accept: str = "application/json"
+    seconds: float | None = None
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
 
 
 class KubeClient:
-    """Speaks to one API server. Safe for concurrent use."""
+    """Speaks to one API server. Safe for concurrent use.
 
-    def __init__(self, connection: Connection) -> None:
+    ``fence`` is asked before every write; ``holder`` names this replica in the API server's audit log.
+    """
+
+    def __init__(self, connection: Connection, *, fence: Fence | None = None, holder: str = "") -> None:
         self._connection = connection
+        self._fence = fence or NoFence()
+        self._user_agent = f"{_USER_AGENT} ({holder})" if holder else _USER_AGENT
         self._counted: Counter[str] = Counter()
 
     @property
@@ -64,11 +76,11 @@ class KubeClient:
 
     async def send(self, request: Request) -> dict[str, Any]:
         """Make one request and return the decoded answer; raises what ``faults`` makes of a refusal."""
+        body = self._body(request)
         self._counted[request.verb] += 1
-        seconds = _LIST_SECONDS if request.verb == "list" else _REQUEST_SECONDS
-        timeout = aiohttp.ClientTimeout(total=seconds)
-        with network_faults(self.server):
-            async with self._session_call(request, await self._headers(request), timeout) as response:
+        timeout = aiohttp.ClientTimeout(total=request.seconds or _usual_seconds(request))
+        with fence_faults(body), network_faults(self.server):
+            async with self._session_call(request, await self._headers(request), timeout, body) as response:
                 raw = await response.read()
         answer = _decoded(raw)
         if response.status < 400 and "metadata" not in answer:  # noqa: PLR2004 - as below
@@ -89,7 +101,7 @@ class KubeClient:
         self._counted["watch"] += 1
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
         with network_faults(self.server):
-            async with self._session_call(request, await self._headers(request), timeout) as response:
+            async with self._session_call(request, await self._headers(request), timeout, None) as response:
                 if response.status >= 400:  # noqa: PLR2004
                     raise fault_of(response.status, answer=_decoded(await response.read()), subject=str(request))
                 try:
@@ -103,23 +115,36 @@ class KubeClient:
         await self._connection.close()
 
     async def _headers(self, request: Request) -> dict[str, str]:
-        headers = {"User-Agent": _USER_AGENT, "Accept": request.accept}
+        headers = {"User-Agent": self._user_agent, "Accept": request.accept}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         return headers | await self._connection.headers()
 
+    def _body(self, request: Request) -> FencedBody | None:
+        """What is sent along; raises NotLeading where nothing may be sent any more."""
+        if request.method == "GET":
+            return None
+        fenced = is_write(request.method, request.path, dry_run=request.params.get("dryRun", ""))
+        fence = self._fence if fenced else NoFence()
+        fence.check()
+        return FencedBody(b"" if request.body is None else json.dumps(request.body).encode(), fence)
+
     def _session_call(
-        self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout
+        self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout, body: FencedBody | None
     ) -> aiohttp.client._RequestContextManager:
         return self._connection.session.request(
             request.method,
             self.server + request.path,
             params=dict(request.params),
             headers=headers,
-            data=None if request.body is None else json.dumps(request.body).encode(),
+            data=body,
             timeout=timeout,
             proxy=self._connection.proxy,
         )
+
+
+def _usual_seconds(request: Request) -> float:
+    return _LIST_SECONDS if request.verb == "list" else WRITE_SECONDS
 
 
 def _event(line: bytes) -> dict[str, Any]:

@@ -6,14 +6,15 @@ Two agents that both believe to lead cannot both append after the same entry: th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from agent.cluster.secrets import SecretShelf, Stored
 from agent.model.changes import Action, Change
 from agent.model.journal import Deed
+from agent.model.lease import Term
 from agent.model.objects import ObjectRef
 
 _ROLE = "journal"
@@ -21,29 +22,21 @@ _KEPT = 200
 """Older deeds are forgotten: the journal explains what happened lately, it is no archive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who writes: a name for people, and the term of the lead at the moment of writing."""
-
-    name: str
-    term: Callable[[], int]
-
-
 class ClusterJournal:
     """Implements ``ports.Journal`` over Secrets of the agent's namespace."""
 
-    def __init__(self, shelf: SecretShelf, author: Author) -> None:
+    def __init__(self, shelf: SecretShelf, term: Term) -> None:
         self._shelf = shelf
-        self._author = author
+        self._term = term
 
     async def append(self, instance_id: str, deeds: Sequence[Deed]) -> None:
         """Add deeds to the end; raises Conflict where somebody else added some meanwhile."""
         stored = await self._shelf.read(_name(instance_id))
         held = _parsed(stored)
         last = held[-1].number if held else 0
-        term, name = self._author.term(), self._author.name
         fresh = (
-            replace(deed, number=number, term=term, author=name) for number, deed in enumerate(deeds, start=last + 1)
+            replace(deed, number=number, term=self._term.number, author=self._term.holder)
+            for number, deed in enumerate(deeds, start=last + 1)
         )
         content = {"journal": json.dumps([_line(deed) for deed in (*held, *fresh)][-_KEPT:]).encode()}
         if stored is None:

@@ -25,7 +25,6 @@ class KubernetesCluster:
         self._client = client
         self.observation = Observation()
         """The cache, also for the verbs to show their effects in."""
-        self._surveyed: set[str] = set()
         self._watchers = watchers(client, self.observation, clock)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -49,15 +48,10 @@ class KubernetesCluster:
         """Every object labelled for the instance, as last seen."""
         return self.observation.seen(instance_id)
 
-    def surveyed(self, instance_id: str) -> bool:
-        """Whether the kinds that no watch covers were looked at since the start."""
-        return instance_id in self._surveyed
-
     async def survey(self, instance_id: str, namespace: str) -> None:
         """List the metadata of the instance's objects that no watch keeps up to date."""
         for kind in SURVEYED:
             self.observation.replace_part(kind, instance_id, await self._listed(kind, instance_id, namespace))
-        self._surveyed.add(instance_id)
 
     async def _listed(self, kind: Kind, instance_id: str, namespace: str) -> list[Seen]:
         params = {"labelSelector": f"{INSTANCE}={instance_id}"}
@@ -72,10 +66,6 @@ class KubernetesCluster:
         except Missing:
             return None
         return {"apiVersion": ref.api_version, "kind": ref.kind, **live}
-
-    def forget(self, instance_id: str) -> None:
-        """The instance is gone: nothing about it needs to be remembered."""
-        self._surveyed.discard(instance_id)
 
     def touched(self) -> AsyncIterator[str]:
         """Ids of instances of which an object changed."""

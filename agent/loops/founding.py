@@ -15,6 +15,7 @@ from agent.loops.applying import Applier
 from agent.loops.effects import Effects
 from agent.loops.progress import Progress
 from agent.loops.renderings import Rendering, Renderings
+from agent.loops.surveys import Surveys
 from agent.model.errors import NotAuthorised
 from agent.model.instance import State
 from agent.model.labels import INSTANCE
@@ -35,9 +36,10 @@ Answer = TypeVar("Answer")
 class Founding:
     """Lays the ground, and keeps the record."""
 
-    def __init__(self, effects: Effects, renderings: Renderings) -> None:
+    def __init__(self, effects: Effects, renderings: Renderings, surveys: Surveys) -> None:
         self._effects = effects
         self._renderings = renderings
+        self._surveys = surveys
         self._claims: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def lay(self, progress: Progress, applier: Applier) -> tuple[Rendering, tuple[Stage, Gate] | None]:
@@ -114,8 +116,8 @@ class Founding:
     async def _look_around(self, progress: Progress) -> None:
         """What no watch covers has to be known before anything is judged missing; a new namespace holds nothing."""
         instance = progress.instance
-        if not progress.fresh and not self._effects.cluster.surveyed(instance.id):
-            await self._effects.cluster.survey(instance.id, instance.namespace)
+        if not progress.fresh and not self._surveys.made(instance.id):
+            await self._surveys.make(instance.id, instance.namespace)
 
     async def _admit(self, progress: Progress, applier: Applier, rendering: Rendering) -> None:
         """The agent's own rights in the namespace come before everything that needs them."""

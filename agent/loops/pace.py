@@ -21,6 +21,10 @@ class SystemClock:
         """Seconds that never go back, for durations."""
         return time.monotonic()
 
+    def boottime(self) -> float:
+        """Seconds that never go back and go on while the machine sleeps."""
+        return time.clock_gettime(_BOOTTIME)
+
     async def wait(self, event: asyncio.Event, *, seconds: float) -> bool:
         """Wait until the event is set (True) or the seconds are over (False)."""
         try:
@@ -33,6 +37,10 @@ class SystemClock:
     def later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call once after so many seconds, unless the handle is cancelled."""
         return asyncio.get_running_loop().call_later(seconds, call)
+
+
+_BOOTTIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux stops CLOCK_MONOTONIC while it is suspended; elsewhere, as on macOS, CLOCK_MONOTONIC goes on."""
 
 
 async def give_way() -> None:

@@ -17,6 +17,7 @@ from agent.loops.founding import Founding
 from agent.loops.progress import Look, Progress
 from agent.loops.renderings import Rendering, Renderings
 from agent.loops.rolls import Rolls
+from agent.loops.surveys import Surveys
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, TooMuchToPrune
@@ -54,7 +55,8 @@ class KeepPass:
         self.rolls = rolls
         self._applier = Applier(effects)
         self._renderings = Renderings(policy.account)
-        self._founding = Founding(effects, self._renderings)
+        self._surveys = Surveys(effects.cluster)
+        self._founding = Founding(effects, self._renderings, self._surveys)
 
     async def run(self, document: Document, inventory: Inventory, *, look: Look) -> View:
         """One pass; never raises AgentError, but tells it in the view, beside what was done before it."""
@@ -89,12 +91,13 @@ class KeepPass:
     def forget(self, instance_id: str) -> None:
         """The instance is gone: nothing about it needs to be remembered."""
         self._renderings.forget(instance_id)
+        self._surveys.forget(instance_id)
         self.rolls.release(instance_id)
 
     async def _pass(self, progress: Progress, look: Look) -> Pending | None:
         instance, known = progress.instance, progress.saved
         if look.survey and known.namespace:
-            await self._effects.cluster.survey(instance.id, instance.namespace)
+            await self._surveys.make(instance.id, instance.namespace)
         rendering = self._renderings.of(progress)
         if self._finished(progress, rendering) and not look.compare:
             pending = self._gates(progress, rendering)
@@ -121,14 +124,14 @@ class KeepPass:
         return pending
 
     def _finished(self, progress: Progress, rendering: Rendering) -> bool:
-        known, cluster, instance_id = progress.saved, self._effects.cluster, progress.instance.id
+        known, instance_id = progress.saved, progress.instance.id
         return (
             known.renderer == self._policy.renderer
             and known.inputs == rendering.key
             and known.name == progress.instance.name
-            and settled(known, cluster.seen(instance_id), surveyed=cluster.surveyed(instance_id))
+            and settled(known, self._seen(progress), surveyed=self._surveys.made(instance_id))
             and not scaling.due(
-                progress.instance.state, known.owned, starts=rendering.starts, seen=cluster.seen(instance_id)
+                progress.instance.state, known.owned, starts=rendering.starts, seen=self._seen(progress)
             )
         )
 

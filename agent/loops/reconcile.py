@@ -227,7 +227,6 @@ class ReconcileLoop:
         self._backoff.pop(instance_id, None)
         self._queue.drop(instance_id)
         self._keep.forget(instance_id)
-        self._effects.cluster.forget(instance_id)
 
     def _claim(self, truth: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition("InventoriesRead", truth, reason, message, self._effects.clock.now()))

@@ -17,6 +17,7 @@ from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.errors import AgentError, NotAuthorised, Retryable, Terminal
 from agent.model.facts import ReportDelayed, ReportDelivered
+from agent.model.lease import Term
 from agent.model.status import AgentStatus
 from agent.ports import Clock, Cluster, ControlPlane, ReportCodec, Telemetry
 
@@ -52,10 +53,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Teller:
-    """Who reports: the agent's version and its cluster's name."""
+    """Who reports: the agent's version, its cluster's name, and the term that it does so in."""
 
     version: str
     cluster: str
+    term: Term
 
 
 class ReportLoop:
@@ -97,6 +99,7 @@ class ReportLoop:
     async def _tell(self) -> bool:
         """Send everything untold, batch by batch; False if the control plane cannot take it now."""
         self._claim_access()
+        self._claim_leading()
         untold = self._told.statuses.untold()
         self._outbox.put(agent=self._agent(), instances=untold)
         self._told.statuses.told(untold)
@@ -144,3 +147,8 @@ class ReportLoop:
         else:
             condition = Condition("ClusterAccess", Truth.TRUE, "Watching", "every watched kind is observed", now)
         self._told.statuses.claim(condition)
+
+    def _claim_leading(self) -> None:
+        term = self._teller.term
+        message = f"{term.holder} leads, in term {term.number}"
+        self._told.statuses.claim(Condition("Leading", Truth.TRUE, "LeaseHeld", message, self._ports.clock.now()))

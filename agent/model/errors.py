@@ -6,6 +6,7 @@
     │   ├── Throttled          the server asked us to slow down
     │   ├── Conflict           the object changed meanwhile (a precondition failed)
     │   ├── Expired            a resource version or continue token is too old
+    │   ├── NotLeading         our lease is over: no write may start
     │   └── Unforeseen         an error that nobody foresaw, in one piece of work
     └── Terminal           set a condition, wait for a new revision or a person
         ├── Misconfigured      our own settings cannot work
@@ -67,6 +68,10 @@ class Conflict(Retryable):
 
 class Expired(Retryable):
     """A resource version is older than what the server keeps (HTTP 410): list again."""
+
+
+class NotLeading(Retryable):
+    """No write may start, because the lease under which this replica worked is over, or it never had one."""
 
 
 class Unforeseen(Retryable):

@@ -85,11 +85,44 @@ class ReportDelayed:
 
 
 @dataclass(frozen=True, slots=True)
-class LoopFailed:
-    """A loop met an error that nobody foresaw; the daemon stops with it."""
+class LeadershipTaken:
+    """This replica leads from now on; ``term`` is the Lease's leaseTransitions."""
 
-    loop: str
+    term: int
+    holder: str
+    campaign_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeadershipLost:
+    """This replica leads no longer. ``reason``: ``Released`` by us, ``Lapsed`` unrenewed, or ``Deposed`` by another."""
+
+    term: int
+    holder: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoodBy:
+    """Another replica leads, and this one waits for its turn."""
+
+    term: int
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseFailed:
+    """The Lease could not be read or written; it is tried again soon."""
+
+    reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class CacheFilled:
+    """Every watched kind was listed in full once since the start."""
+
+    took_seconds: float
 
 
 Fact = (
@@ -102,5 +135,9 @@ Fact = (
     | ReconcileFailed
     | ReportDelivered
     | ReportDelayed
-    | LoopFailed
+    | LeadershipTaken
+    | LeadershipLost
+    | StoodBy
+    | LeaseFailed
+    | CacheFilled
 )

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from agent.model.lease import WRITE_SECONDS
+
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Count = Annotated[int, Field(ge=1)]
@@ -103,6 +105,33 @@ class ClusterSettings(Branch):
     service_account: Name | None = None
     """The agent's own ServiceAccount; when set, the agent binds ClusterRole perigee-instance to it in each instance's
     namespace. Default: none, for an agent that runs with rights over the whole cluster already."""
+
+
+class LeaseSettings(Branch):
+    """The lease under which one of several replicas works while the others stand by."""
+
+    duration_seconds: Annotated[int, Field(ge=5, le=3600)] = 10
+    """After how long without a renewal another replica takes over. Default 10 s. Longer bears longer outages of the API
+    server without a change of leaders, and a leader that died is replaced later."""
+    renew_deadline_seconds: Annotated[float, Field(gt=0, le=3600)] = 6
+    """How long after its last renewal the leader may still begin to write. Default 6 s. What lies between this and
+    durationSeconds must be longer than a write may take."""
+    retry_seconds: Annotated[float, Field(ge=0.1, le=600)] = 2
+    """How often the lease is renewed, or tried for. Default 2 s; less bears more failures and asks more of
+    the API server."""
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.duration_seconds - self.renew_deadline_seconds <= WRITE_SECONDS:
+            raise ValueError(
+                f"durationSeconds must be more than {WRITE_SECONDS} s longer than renewDeadlineSeconds: so long may a "
+                "write take that began at the last moment, and it must be over before another replica leads"
+            )
+        if self.renew_deadline_seconds < 2 * self.retry_seconds:
+            raise ValueError(
+                "renewDeadlineSeconds must be at least twice retrySeconds, or one failure ends the leadership"
+            )
+        return self
 
 
 class UplinkSettings(Branch):
@@ -226,6 +255,8 @@ class Settings(Branch):
     """Which cluster this is."""
     uplink: UplinkSettings
     """The connection to the control plane."""
+    lease: LeaseSettings = LeaseSettings()
+    """One replica works, the others stand by."""
     reconcile: ReconcileSettings = ReconcileSettings()
     """Bringing instances to what they shall be."""
     report: ReportSettings = ReportSettings()

@@ -17,10 +17,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from agent.model.facts import (
+    CacheFilled,
     ChangeApplied,
     Fact,
     IndexAccepted,
-    LoopFailed,
+    LeadershipLost,
+    LeadershipTaken,
+    LeaseFailed,
     PollAnswered,
     PollFailed,
     ReconcileFailed,
@@ -28,6 +31,7 @@ from agent.model.facts import (
     ReportDelayed,
     ReportDelivered,
     StateRefused,
+    StoodBy,
 )
 from agent.ports import Clock, Telemetry
 
@@ -79,10 +83,11 @@ class Metrics(Telemetry):
         self.registry = CollectorRegistry()
         self._clock = clock
         self._callbacks = _Callbacks()
-        self._reason, self._kind, self._loop = _Bounded(), _Bounded(), _Bounded()
+        self._reason, self._kind = _Bounded(), _Bounded()
         self._queued = self._dropped = 0
         self._declare_uplink()
         self._declare_work()
+        self._declare_lease()
         build = Gauge(
             "perigee_build_info", "Always 1; the labels say what runs.", ["version", "python"], registry=self.registry
         )
@@ -130,8 +135,21 @@ class Metrics(Telemetry):
             "perigee_reconcile_failures", "Passes that failed, by reason.", ["reason"], registry=into
         )
         self._pass_seconds = Histogram("perigee_reconcile_duration_seconds", "How long a pass took.", registry=into)
-        self._loop_failures = Counter(
-            "perigee_loop_failures", "Errors that nobody foresaw, by loop.", ["loop"], registry=into
+        self._filled_seconds = Gauge(
+            "perigee_cache_filled_seconds",
+            "How long the first full listing took; 0 before that.",
+            registry=into,
+        )
+
+    def _declare_lease(self) -> None:
+        into = self.registry
+        self._leader = Gauge("perigee_leader", "1 while this replica leads, else 0.", registry=into)
+        self._term = Gauge("perigee_lease_transitions", "The term that this replica saw last.", registry=into)
+        self._terms_ended = Counter(
+            "perigee_leadership_lost", "Terms of this replica that ended, by reason.", ["reason"], registry=into
+        )
+        self._lease_failures = Counter(
+            "perigee_lease_failures", "Times that the Lease began to fail, by reason.", ["reason"], registry=into
         )
 
     def count_requests(self, requests: Callable[[], Mapping[str, int]]) -> None:
@@ -207,5 +225,23 @@ class Metrics(Telemetry):
         self._dropped = fact.dropped
 
     @_count.register
-    def _(self, fact: LoopFailed) -> None:
-        self._loop_failures.labels(self._loop(fact.loop)).inc()
+    def _(self, fact: LeadershipTaken) -> None:
+        self._leader.set(1)
+        self._term.set(fact.term)
+
+    @_count.register
+    def _(self, fact: LeadershipLost) -> None:
+        self._leader.set(0)
+        self._terms_ended.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: StoodBy) -> None:
+        self._term.set(fact.term)
+
+    @_count.register
+    def _(self, fact: LeaseFailed) -> None:
+        self._lease_failures.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: CacheFilled) -> None:
+        self._filled_seconds.set(fact.took_seconds)

@@ -1,8 +1,9 @@
 """What the kubelet and Prometheus ask over HTTP: ``/livez``, ``/readyz``, ``/metrics``.
 
 Here: the answers and the listening sockets, the only ones that the agent has. Not here: counting (``metrics``).
-Readiness tells how long ago the control plane's state was last known to be in force here; liveness does not look at
-the control plane at all, since a restart would not bring it back and instances run on without it.
+Readiness of the leader tells how long ago the control plane's state was last known to be in force here; a standby is
+ready when it could take over. Liveness does not look at the control plane at all, since a restart would not bring it
+back and instances run on without it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from datetime import datetime
 from aiohttp import web
 
 from agent.model.errors import Misconfigured
-from agent.model.facts import Fact, IndexAccepted, PollAnswered
+from agent.model.facts import (
+    CacheFilled,
+    Fact,
+    IndexAccepted,
+    LeadershipLost,
+    LeadershipTaken,
+    PollAnswered,
+    StoodBy,
+)
 from agent.ports import Clock, Telemetry
 from agent.telemetry.metrics import CONTENT_TYPE, Metrics
 
@@ -42,18 +51,30 @@ class Readiness(Telemetry):
         self._stale_seconds = stale_seconds
         self._synced_at: datetime | None = None
         self._synced_monotonic = 0.0
+        self._leads = self._filled = False
+        self._leader = ""
 
     def emit(self, fact: Fact) -> None:
-        """Take note of what shows that we are in step."""
+        """Take note of what shows that we are in step, and of who leads."""
         match fact:
             case IndexAccepted() | PollAnswered(changed=False):
                 self._synced_at = self._clock.now()
                 self._synced_monotonic = self._clock.monotonic()
+            case LeadershipTaken():
+                self._leads, self._synced_at = True, None
+            case LeadershipLost():
+                self._leads, self._leader = False, ""
+            case StoodBy():
+                self._leader = fact.holder
+            case CacheFilled():
+                self._filled = True
             case _:
                 pass
 
     def verdict(self) -> Verdict:
         """Ready or not, as of now; measured on the monotonic clock, so that a corrected clock changes nothing."""
+        if not self._leads:
+            return self._standby()
         if self._synced_at is None:
             return Verdict(ready=False, why="no answer of the control plane has been accepted yet", age_seconds=None)
         age = round(self._clock.monotonic() - self._synced_monotonic, 1)
@@ -61,6 +82,13 @@ class Readiness(Telemetry):
         if age > self._stale_seconds:
             return Verdict(ready=False, why=f"last in step with the control plane at {since}", age_seconds=age)
         return Verdict(ready=True, why=f"in step with the control plane at {since}", age_seconds=age)
+
+    def _standby(self) -> Verdict:
+        if not self._leader:
+            return Verdict(ready=False, why="campaigning for the lease", age_seconds=None)
+        if not self._filled:
+            return Verdict(ready=False, why="standby, whose cache is not filled yet", age_seconds=None)
+        return Verdict(ready=True, why=f"standby: {self._leader} leads", age_seconds=None)
 
 
 @asynccontextmanager

@@ -17,10 +17,13 @@ from typing import Any, Literal, TextIO
 from agent.model.changes import Change
 from agent.model.desired import Standing
 from agent.model.facts import (
+    CacheFilled,
     ChangeApplied,
     Fact,
     IndexAccepted,
-    LoopFailed,
+    LeadershipLost,
+    LeadershipTaken,
+    LeaseFailed,
     PollAnswered,
     PollFailed,
     ReconcileFailed,
@@ -28,6 +31,7 @@ from agent.model.facts import (
     ReportDelayed,
     ReportDelivered,
     StateRefused,
+    StoodBy,
 )
 from agent.ports import Telemetry
 
@@ -41,7 +45,11 @@ EVENTS: Mapping[type[Fact], tuple[str, int]] = {
     ReconcileFailed: ("reconcile_failed", logging.WARNING),
     ReportDelivered: ("report_delivered", logging.DEBUG),
     ReportDelayed: ("report_delayed", logging.WARNING),
-    LoopFailed: ("loop_failed", logging.CRITICAL),
+    LeadershipTaken: ("leadership_taken", logging.INFO),
+    LeadershipLost: ("leadership_lost", logging.WARNING),
+    StoodBy: ("stood_by", logging.INFO),
+    LeaseFailed: ("lease_failed", logging.WARNING),
+    CacheFilled: ("cache_filled", logging.INFO),
 }
 """Each fact's event name and level."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.cluster.client import Request
-from agent.model.facts import ReportDelivered
+from agent.model.facts import PollAnswered, ReportDelivered
 from control_plane.clock import SystemClock
 from control_plane.server import ControlPlane
 from control_plane.settings import Ports
@@ -67,7 +67,7 @@ async def test_an_expired_token_is_not_authorised(embedded_cluster: TestCluster,
 
 async def test_a_used_token_is_not_authorised(here: Journey, tmp_path: Path) -> None:
     async with here.agent() as facts:
-        await facts.wait(lambda _: True)
+        await facts.wait(lambda fact: isinstance(fact, PollAnswered))
     for name in ("perigee-identity", "perigee-trust"):
         await here.client.send(Request("delete", "DELETE", f"/api/v1/namespaces/{here.namespace}/secrets/{name}"))
     ended = await run_agent(here.settings(), tmp_path)
@@ -127,12 +127,12 @@ async def test_a_right_that_is_missing_while_it_runs_is_a_condition_and_is_tried
 ) -> None:
     async with journey(plane, real_cluster, tmp_path) as begun:
         bare = await real_cluster.kubeconfig_for_service_account(begun.namespace, "default")
-        await _grant(begun, "secrets", ["*"], cluster_wide=False)
+        await _grant(begun, ["secrets", "leases"], ["*"], cluster_wide=False)
         instance_id = str(uuid.uuid4())
         async with begun.agent(cluster={"kubeconfig": bare}) as facts:
             await begun.publish(instance_id)
             assert "cannot list resource" in await _agent_told(begun, facts, status="False")
-            await _grant(begun, "*", ["*"], cluster_wide=True)
+            await _grant(begun, ["*"], ["*"], cluster_wide=True)
             await begun.told(instance_id, ready)
             await _agent_told(begun, facts, status="True")
 
@@ -148,14 +148,14 @@ async def _agent_told(begun: Journey, facts: Facts, *, status: str) -> str:
                 return str(one["message"])
 
 
-async def _grant(begun: Journey, resources: str, verbs: list[str], *, cluster_wide: bool) -> None:
+async def _grant(begun: Journey, resources: list[str], verbs: list[str], *, cluster_wide: bool) -> None:
     """Give the agent's account these rights."""
     group = "rbac.authorization.k8s.io"
     scope = "clusterrole" if cluster_wide else "role"
     kind = "ClusterRole" if cluster_wide else "Role"
     place = f"/apis/{group}/v1" + ("" if cluster_wide else f"/namespaces/{begun.namespace}")
     name = f"{begun.namespace}-{scope}"
-    rule = {"apiGroups": ["*"], "resources": [resources], "verbs": verbs}
+    rule = {"apiGroups": ["*"], "resources": resources, "verbs": verbs}
     role = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": name}, "rules": [rule]}
     account = {"kind": "ServiceAccount", "name": "default", "namespace": begun.namespace}
     reference = {"apiGroup": group, "kind": kind, "name": name}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent.cluster.client import KubeClient
 from agent.cluster.inventory import ClusterInventories
-from agent.cluster.journal import Author, ClusterJournal
+from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
@@ -18,6 +18,7 @@ from agent.loops.passes import KeepPass, Policy
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
+from agent.model.lease import Term
 from agent.ports import Clock, Telemetry
 
 PACE = ReconcilePace(
@@ -44,7 +45,7 @@ class Bench:
         """The ports of a pass."""
         shelf = SecretShelf(self.client, self.namespace)
         verbs = ClusterVerbs(self.client, self.edge.observation)
-        journal = ClusterJournal(shelf, Author("a-test", lambda: 1))
+        journal = ClusterJournal(shelf, Term(1, "a-test"))
         records = Records(ClusterInventories(shelf), GeneratedKeys(self.client, shelf, verbs), journal)
         return Effects(self.edge, verbs, records, self.telemetry, self.clock)
 

@@ -14,6 +14,7 @@ from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
 from agent.loops.statuses import Statuses
 from agent.model.errors import AgentError, Terminal, Unreachable
 from agent.model.facts import Fact, ReportDelayed
+from agent.model.lease import Term
 from agent.model.status import AgentStatus, InstanceStatus
 from tests.support.clock import BEGIN, StillClock
 
@@ -66,7 +67,7 @@ async def reported(
         Told(Accepted(), known),
         Outbox(stream="s", limit=100, batch_limit=10),
         pace=ReportPace(0.2, HEARTBEAT, 1, 60),
-        teller=Teller("1", "c"),
+        teller=Teller("1", "c", Term(3, "pod-a")),
     )
     await loop.run(stop)
     return plane

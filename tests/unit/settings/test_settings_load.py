@@ -74,6 +74,9 @@ def test_settings_are_frozen() -> None:
         ("log: {level: info, level: debug}", "line 1: level is given twice", "correct the file"),
         ("log: {level: [", "is not valid YAML at line 1", "correct the file"),
         ("reconcile: {backoff: {minSeconds: 9, maxSeconds: 3}}", "maxSeconds must not be smaller", ""),
+        ("lease: {durationSeconds: 9}", "more than 3.5 s longer than renewDeadlineSeconds", ""),
+        ("lease: {retrySeconds: 4}", "renewDeadlineSeconds must be at least twice retrySeconds", ""),
+        ("lease: {durationSeconds: 10.5}", "lease.durationSeconds in {file} should be a valid integer", ""),
         ("cluster: {labels: {a: 'b c'}}", "cluster.labels in {file} must be a Kubernetes", "PERIGEE_CLUSTER__LABELS"),
         ("probes: {port: 70000}", "probes.port in {file} should be less than", "PERIGEE_PROBES__PORT"),
         (

@@ -5,10 +5,13 @@ from __future__ import annotations
 from agent.model.changes import Action, Change
 from agent.model.desired import Standing
 from agent.model.facts import (
+    CacheFilled,
     ChangeApplied,
     Fact,
     IndexAccepted,
-    LoopFailed,
+    LeadershipLost,
+    LeadershipTaken,
+    LeaseFailed,
     PollAnswered,
     PollFailed,
     ReconcileFailed,
@@ -16,6 +19,7 @@ from agent.model.facts import (
     ReportDelayed,
     ReportDelivered,
     StateRefused,
+    StoodBy,
 )
 from agent.model.objects import ObjectRef
 
@@ -33,5 +37,9 @@ EVERY_FACT: tuple[Fact, ...] = (
     ReconcileFailed(instance_id="canary-id", reason="Conflict", message="canary"),
     ReportDelivered(reports=2),
     ReportDelayed(waiting=3, dropped=1, reason="Unreachable"),
-    LoopFailed(loop="poll", message="canary"),
+    LeadershipTaken(term=7, holder="canary", campaign_seconds=0.1),
+    LeadershipLost(term=7, holder="canary", reason="Lapsed"),
+    StoodBy(term=8, holder="canary"),
+    LeaseFailed(reason="Unreachable", message="canary"),
+    CacheFilled(took_seconds=0.25),
 )

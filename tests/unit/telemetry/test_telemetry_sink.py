@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from agent.model.facts import Fact, PollAnswered, PollFailed, ReportDelivered
+from agent.model.facts import Fact, LeadershipTaken, PollAnswered, PollFailed, ReportDelivered
 from agent.telemetry.probes import Readiness
 from agent.telemetry.sink import Sinks
 from tests.support.clock import StillClock
@@ -40,9 +40,15 @@ def test_a_broken_sink_is_named_once_and_stops_nobody(caplog: pytest.LogCaptureF
     assert caplog.records[0].__dict__["fields"] == {"sink": "Broken", "error": "RuntimeError"}
 
 
+def a_leaders_readiness(clock: StillClock) -> Readiness:
+    readiness = Readiness(clock=clock, stale_seconds=300)
+    readiness.emit(LeadershipTaken(term=1, holder="pod-a", campaign_seconds=0))
+    return readiness
+
+
 def test_not_ready_before_the_first_sync_and_again_when_it_is_too_long_ago() -> None:
     clock = StillClock()
-    readiness = Readiness(clock=clock, stale_seconds=300)
+    readiness = a_leaders_readiness(clock)
     assert not readiness.verdict().ready
     readiness.emit(PollFailed(reason="Unreachable", message=""))
     assert readiness.verdict().age_seconds is None
@@ -57,14 +63,14 @@ def test_not_ready_before_the_first_sync_and_again_when_it_is_too_long_ago() -> 
 
 
 def test_an_answer_that_was_not_accepted_does_not_make_ready() -> None:
-    readiness = Readiness(clock=StillClock(), stale_seconds=300)
+    readiness = a_leaders_readiness(StillClock())
     readiness.emit(PollAnswered(changed=True, took_seconds=1))
     assert not readiness.verdict().ready
 
 
 def test_a_corrected_wall_clock_changes_no_verdict() -> None:
     clock = StillClock()
-    readiness = Readiness(clock=clock, stale_seconds=300)
+    readiness = a_leaders_readiness(clock)
     readiness.emit(PollAnswered(changed=False, took_seconds=1))
     clock.at = clock.at.replace(year=2036)
     assert readiness.verdict().ready
