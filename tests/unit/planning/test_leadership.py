@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import random
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -197,23 +197,27 @@ def overlaps(spans: list[Span]) -> list[tuple[Span, Span]]:
     ]
 
 
+DELAYS = (0.0, 0.01, 0.1, 0.5, 1, 2, 4, 5.5, 9, 10, 16)
+
+
+def some_chance(seed: int, draws: int) -> Chance:
+    """Mostly quick, now and then as slow as it takes to lose a lease."""
+    random = Random(seed)
+    seconds = [random.choice(DELAYS[:4]) if random.random() < 0.6 else random.choice(DELAYS) for _ in range(draws)]
+    return Chance(seconds, [random.random() < 0.1 for _ in range(draws)])
+
+
 def test_the_simulation_changes_leaders_and_would_show_two_at_once() -> None:
-    chance = random.Random(1)
-    spans = lived(Chance([chance.choice([0.01, 0.1, 2, 9, 16]) for _ in range(5000)], []), [0, 5, -5])
+    spans = lived(some_chance(1, 5000), [0, 5, -5])
     assert len({span.term for span in spans}) > 20
     assert len({span.holder for span in spans}) == 3
     assert overlaps([*spans, replace(spans[0], holder="usurper")])
 
 
-@given(
-    seconds=st.lists(st.floats(0, 1) | st.floats(0, 20) | st.sampled_from([0.0, 2, 6, 10]), max_size=150),
-    losses=st.lists(st.booleans(), max_size=20),
-    skews=st.lists(st.floats(-1000, 1000), min_size=2, max_size=3),
-)
-def test_no_two_replicas_lead_at_once_whatever_is_delayed_stopped_or_lost(
-    seconds: list[float], losses: list[bool], skews: list[float]
-) -> None:
-    spans = lived(Chance(seconds, losses), skews)
+@given(seed=st.integers(0, 2**32), skews=st.lists(st.floats(-1000, 1000), min_size=2, max_size=3))
+def test_no_two_replicas_lead_at_once_whatever_is_delayed_stopped_or_lost(seed: int, skews: list[float]) -> None:
+    spans = lived(some_chance(seed, 500), skews)
     assert overlaps(spans) == []
-    for one, other in itertools.combinations(spans, 2):
+    for one, other in itertools.pairwise(sorted(spans, key=lambda span: span.begin)):
+        assert one.term <= other.term, "terms only grow"
         assert one.term != other.term or one.holder == other.holder, "a term belongs to one replica"
