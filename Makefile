@@ -15,11 +15,11 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 # What `make demo` runs on: embedded (nothing needed), real (a kube-apiserver built or found here), kubeconfig (yours).
 CLUSTER ?= embedded
-# Further arguments for `make demo`, `make bench` and `make soak`, such as ARGS=--once.
+# Further arguments for `make demo`, `bench`, `soak` and `chaos`, such as ARGS=--once.
 ARGS ?=
 
 FAST_SUITES := tests/unit tests/properties tests/architecture
-SLOW_SUITES := tests/contracts tests/control_plane tests/cluster tests/integration tests/e2e
+SLOW_SUITES := tests/contracts tests/control_plane tests/cluster tests/integration tests/e2e tests/chaos
 PYTEST := $(BIN)/pytest
 
 .PHONY: help
@@ -76,6 +76,10 @@ contract-coverage: $(STAMP) ## Prove that the contracts alone reach the embedded
 .PHONY: e2e
 e2e: $(STAMP) ## The agent's process against a control plane and a cluster
 	$(PYTEST) tests/e2e
+
+.PHONY: chaos
+chaos: $(STAMP) ## Stop and kill replicas at random; ARGS="--points=200 -k real" for a thorough run
+	$(PYTEST) tests/chaos $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(STAMP) ## Start a real kube-apiserver and open a shell with its KUBECONFIG

@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,7 +57,8 @@ class AuditedRequest:
 
     `resource` is `plural` or `plural.group`, with `/subresource` where there is one, and empty for paths outside the
     resources (`/readyz`). `dry_run` is read from the query; a DELETE that carries it in its body is not recognised at
-    this audit level.
+    this audit level. `received` and `finished` are by the API server's clock; the latter of a watch is when its answer
+    began.
     """
 
     audit_id: str
@@ -69,6 +71,13 @@ class AuditedRequest:
     uri: str
     dry_run: bool
     code: int
+    received: datetime
+    finished: datetime
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered 2xx."""
+        return 200 <= self.code < 300  # noqa: PLR2004 - where HTTP's successes begin and end
 
     @property
     def is_write(self) -> bool:
@@ -196,6 +205,8 @@ def _request(event: Mapping[str, Any]) -> AuditedRequest:
         uri=uri,
         dry_run="All" in parse_qs(urlsplit(uri).query).get("dryRun", []),
         code=(event.get("responseStatus") or {}).get("code", 0),
+        received=datetime.fromisoformat(event["requestReceivedTimestamp"]),
+        finished=datetime.fromisoformat(event["stageTimestamp"]),
     )
 
 

@@ -25,7 +25,7 @@ class Ended:
 
 async def run_agent(settings: Settings, directory: Path, *, seconds: float = 30) -> Ended:
     """Run the agent until it ends by itself."""
-    process = await _start(settings, directory)
+    process = await start_agent(settings, directory)
     async with asyncio.timeout(seconds):
         _, errors = await process.communicate()
     return Ended(process.returncode or 0, errors.decode())
@@ -34,7 +34,7 @@ async def run_agent(settings: Settings, directory: Path, *, seconds: float = 30)
 @asynccontextmanager
 async def running_agent(settings: Settings, directory: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """An agent that runs while the block does, and is asked to end by SIGTERM."""
-    process = await _start(settings, directory)
+    process = await start_agent(settings, directory)
     reading = asyncio.ensure_future(process.communicate())  # noqa: TID251 - awaited below; keeps the pipe empty
     try:
         yield process
@@ -44,7 +44,8 @@ async def running_agent(settings: Settings, directory: Path) -> AsyncIterator[as
         await reading
 
 
-async def _start(settings: Settings, directory: Path) -> asyncio.subprocess.Process:
+async def start_agent(settings: Settings, directory: Path) -> asyncio.subprocess.Process:
+    """Start the agent; what it says on standard error has to be read, or it stops when the pipe is full."""
     file = directory / "agent.yaml"
     await asyncio.to_thread(file.write_text, json.dumps(_plain(settings)))
     return await asyncio.create_subprocess_exec(

@@ -23,6 +23,8 @@ def event(verb: str = "create", uri: str = "/api/v1/namespaces/a/configmaps", **
             "userAgent": "agent/1",
             "objectRef": about,
             "responseStatus": {"code": 201},
+            "requestReceivedTimestamp": "2026-01-01T00:00:00.000001Z",
+            "stageTimestamp": "2026-01-01T00:00:00.250000Z",
             **fields,
         }
     ).encode()
