@@ -1,4 +1,4 @@
-"""What no watch covers, looked at instance by instance; remembered for as long as this term, in which nobody else writes."""
+"""What no watch covers, looked at instance by instance, and remembered for the term, in which nobody else writes."""
 
 from __future__ import annotations
 
