@@ -101,6 +101,9 @@ class KeepPass:
         rendering = self._renderings.of(progress)
         if self._finished(progress, rendering) and not look.compare:
             pending = self._gates(progress, rendering)
+            if pending is None:
+                # A revision that shows in no object is carried out all the same.
+                progress.inventory = replace(progress.inventory, revision=progress.document.entry.revision)
             if pending is None or not look.again or pending[1].readiness is not Readiness.FAILED:
                 return pending
         rendering, pending = await self._founding.lay(progress, self._applier)
@@ -115,11 +118,11 @@ class KeepPass:
         held_back = self._held_back(progress, rendered)
         stages = order(progress.instance.state)
         pending = await self._walk(progress, rendering, stages, held_back)
-        if look.compare and not held_back:
+        if look.compare and pending is None and not held_back:
             await self._apply(progress, await compare(self._effects, progress, rendered))
         if not progress.blocked and (pending is None or pending[0] is stages[-1]):
             await self._prune(progress, rendered)
-            if not held_back:
+            if not held_back and progress.leftover is None:
                 self._conclude(progress, rendering)
         return pending
 
@@ -210,14 +213,22 @@ class KeepPass:
         due = scaling.due(progress.instance.state, lines, starts=rendering.starts, seen=self._seen(progress))
         if not due:
             return
+        parked = [one for one in due if one.parked is not None]
+        for one in parked:
+            progress.remember(replace(progress.lines[one.live.ref], parked=one.parked))
+        if parked:
+            await self._save(progress)  # what they had is known nowhere else once they are at zero
         await self._effects.write_down(progress.instance.id, [(one.live, one.change) for one in due])
         for one in due:
-            began = self._effects.clock.monotonic()
-            if one.replicas != getattr(one.live.detail, "wanted", None):
-                await self._effects.verbs.scale(one.live, one.replicas)
-                progress.changes.append(one.change)
-                self._effects.done(progress.instance.id, one.change, since=began)
-            progress.remember(replace(progress.lines[one.live.ref], parked=one.parked))
+            await self._set(progress, one)
+
+    async def _set(self, progress: Progress, one: scaling.Scaling) -> None:
+        began = self._effects.clock.monotonic()
+        if one.replicas != getattr(one.live.detail, "wanted", None):
+            await self._effects.verbs.scale(one.live, one.replicas)
+            progress.changes.append(one.change)
+            self._effects.done(progress.instance.id, one.change, since=began)
+        progress.remember(replace(progress.lines[one.live.ref], parked=one.parked))
 
     async def _clear_failed(self, progress: Progress, rendering: Rendering) -> None:
         """A Job's pod template cannot change and a failed Job never runs again: it makes room for its next try."""

@@ -160,6 +160,8 @@ class ReconcileLoop:
         if not isinstance(self._inventories.get(instance_id), AgentError):
             self._inventories[instance_id] = view.inventory
         self._statuses.put(told)
+        if look.compare and view.pending is not None:
+            self._looks[instance_id] = Look(compare=True)  # once everything stands
         await self._conclude(view, look, self._effects.clock.monotonic() - began)
 
     async def _pass(self, document: Document, look: Look) -> View:
