@@ -11,7 +11,7 @@ from agent.model.errors import AgentError
 from agent.model.instance import Retain
 from agent.model.objects import Inventory
 from agent.planning.health import View
-from agent.planning.removal import Step, kept_volumes, next_step
+from agent.planning.removal import Step, kept_volumes, next_step, searchable
 
 
 class RemovePass:
@@ -27,7 +27,7 @@ class RemovePass:
         error: AgentError | None = None
         step = Step()
         try:
-            if inventory.namespace:
+            if searchable(inventory, self._effects.cluster.seen(instance.id)):
                 await self._effects.cluster.survey(instance.id, inventory.namespace)
             step = next_step(inventory, seen=self._effects.cluster.seen(instance.id), retain=instance.retain)
             deeds = [(live, Change(live.ref, Action.DELETE, "the tombstone says so")) for live in step.deletions]

@@ -1,7 +1,8 @@
 """What goes next when an instance is deleted by tombstone, and what stays. Pure.
 
 The order: Airflow's own processes; then, when their pods are gone, everything else that we applied; then the volumes
-that are not retained; last the namespace, if we made it and nothing in it is retained.
+that are not retained; last the namespace, if we made it and nothing in it is retained. The object that binds our own
+rights in the namespace ends with it, or last of all where it stays and nothing in it may have to go later.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from agent.model.instance import Retain
 from agent.model.labels import COMPONENT, RETAIN
 from agent.model.objects import Inventory, ObjectRef
 from agent.model.observed import Home, Seen
+from agent.planning.diff import UNWATCHED
 
 _SERVED = frozenset({"database", "broker"})
-_LATER = frozenset({"Namespace", "PersistentVolumeClaim", "Pod"})
-"""Kinds with a turn of their own: pods end with their workloads, volumes and the namespace go last."""
+_LATER = frozenset({"Namespace", "PersistentVolumeClaim", "Pod", "RoleBinding"})
+"""Kinds with a turn of their own: pods end with their workloads; volumes, the namespace, our rights in it go last."""
 _WORKLOADS = frozenset({"Deployment", "StatefulSet", "Job"})
 
 
@@ -31,6 +33,9 @@ class Step:
 
 def next_step(inventory: Inventory, *, seen: Mapping[ObjectRef, Seen], retain: frozenset[Retain]) -> Step:
     """The next deletions of a tombstoned instance, given what is still there."""
+    if _home(seen) is None:
+        # Of what no watch covers the cache does not know that it went with the namespace.
+        seen = {ref: one for ref, one in seen.items() if ref.kind not in UNWATCHED}
     ours = _ours(inventory, seen)
     pods = [one for one in seen.values() if one.ref.kind == "Pod"]
     clients = [one for one in ours if one.ref.kind in _WORKLOADS and not _serves(one)]
@@ -62,10 +67,26 @@ def _data(inventory: Inventory, seen: Mapping[ObjectRef, Seen], retain: frozense
     going = [one for one in _claims(seen) if not _keeps(one, retain)]
     if going:
         return _go(going, "volumes")
-    namespace = next((one for one in seen.values() if one.ref.kind == "Namespace"), None)
-    if namespace is None or not inventory.namespace_created or kept_volumes(seen, retain):
+    namespace = _home(seen)
+    if namespace is None or kept_volumes(seen, retain):
         return Step(done=True)
-    return _end(namespace)
+    if inventory.namespace_created:
+        return _end(namespace)
+    rights = tuple(one for one in seen.values() if one.ref.kind == "RoleBinding" and one.ownership)
+    return Step(rights, done=True)
+
+
+def searchable(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> bool:
+    """Whether there is anything to look for beyond what the watches tell, and a namespace in which to: without it, or
+    while it ends, we have no rights there any more.
+    """
+    home = _home(seen)
+    hidden = any(owned.ref.kind in UNWATCHED for owned in inventory.owned)
+    return hidden and home is not None and not home.terminating
+
+
+def _home(seen: Mapping[ObjectRef, Seen]) -> Seen | None:
+    return next((one for one in seen.values() if one.ref.kind == "Namespace"), None)
 
 
 def _end(namespace: Seen) -> Step:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.model.instance import Retain
 from agent.model.objects import Inventory, Owned
 from agent.model.observed import Home, Seen
-from agent.planning.removal import next_step
+from agent.planning.removal import Step, next_step, searchable
 from tests.support.builders import AN_ID, a_manifest, as_applied
 
 EVERYTHING = frozenset(Retain)
@@ -27,6 +27,8 @@ WEB_POD = labelled(as_applied(a_manifest("web-1", kind="Pod")), component="api-s
 DATABASE_POD = labelled(as_applied(a_manifest("database-0", kind="Pod")), component="database")
 DATABASE_CLAIM = labelled(as_applied(a_manifest("data-0", kind="PersistentVolumeClaim")), retain="database")
 LOGS_CLAIM = labelled(as_applied(a_manifest("logs-0", kind="PersistentVolumeClaim")), retain="logs")
+RIGHTS = as_applied(a_manifest("perigee-agent", kind="RoleBinding", api_version="rbac.authorization.k8s.io/v1"))
+SECRET = Owned(replace(CONFIG.ref, kind="Secret", name="keys"))
 UNMARKED_CLAIM = as_applied(a_manifest("alien-0", kind="PersistentVolumeClaim"))
 
 INVENTORY = Inventory(
@@ -103,3 +105,32 @@ def test_what_we_applied_goes_even_where_the_record_was_lost() -> None:
 def test_what_somebody_else_labelled_for_the_instance_stays() -> None:
     alien = replace(WEB, ownership="")
     assert step([NAMESPACE, alien], inventory=Inventory(AN_ID)) == ["done"]
+
+
+def test_our_rights_in_a_namespace_outlive_everything_that_needs_them() -> None:
+    assert step([NAMESPACE, RIGHTS, CONFIG, DATABASE_CLAIM]) == ["config"]
+    assert step([NAMESPACE, RIGHTS, DATABASE_CLAIM]) == ["data-0"]
+    assert step([NAMESPACE, RIGHTS]) == ["af-hello"]
+    assert step([NAMESPACE, RIGHTS, DATABASE_CLAIM], EVERYTHING) == ["done"]
+
+
+def test_our_rights_go_last_where_the_namespace_stays() -> None:
+    given = replace(INVENTORY, namespace_created=False)
+    assert step([NAMESPACE, RIGHTS, DATABASE_CLAIM], inventory=given) == ["data-0"]
+    last = next_step(given, seen={one.ref: one for one in (NAMESPACE, RIGHTS)}, retain=frozenset())
+    assert last == Step((RIGHTS,), done=True)
+    theirs = replace(RIGHTS, ownership="")
+    assert next_step(given, seen={one.ref: one for one in (NAMESPACE, theirs)}, retain=frozenset()) == Step(done=True)
+
+
+def test_nobody_looks_for_hidden_objects_where_there_are_no_rights_to() -> None:
+    hiding = replace(INVENTORY, owned=(*INVENTORY.owned, SECRET))
+    assert searchable(hiding, {NAMESPACE.ref: NAMESPACE})
+    assert not searchable(hiding, {})
+    assert not searchable(hiding, {NAMESPACE.ref: replace(NAMESPACE, terminating=True)})
+    watched = replace(INVENTORY, owned=(Owned(WEB.ref),))
+    assert not searchable(watched, {NAMESPACE.ref: NAMESPACE})
+
+
+def test_what_no_watch_covers_went_with_the_namespace() -> None:
+    assert step([CONFIG]) == ["done"]
