@@ -19,7 +19,7 @@ from agent.loops.surveys import Surveys
 from agent.model.errors import NotAuthorised
 from agent.model.instance import State
 from agent.model.labels import INSTANCE
-from agent.model.objects import ObjectRef, Owned, Stage
+from agent.model.objects import ObjectRef, Owned, Rendered, Stage
 from agent.planning import guard
 from agent.planning.diff import diff
 from agent.planning.observing import observed
@@ -49,7 +49,7 @@ class Founding:
         # Two instances that want one namespace must not both find it free.
         async with self._claim_lock(instance.namespace):
             await self._claim(progress)
-            await self._look_around(progress)
+            await self._look_around(progress, applier)
             held = await self._keys(progress, place)
             rendering = self._renderings.whole(progress)
             # Asleep, zero is an order, whoever scales: there is nothing to hand over.
@@ -113,15 +113,28 @@ class Founding:
         if intended or (now.keys, now.namespace_created) != (saved.keys, saved.namespace_created):
             await self.save(progress)
 
-    async def _look_around(self, progress: Progress) -> None:
-        """What no watch covers has to be known before anything is judged missing; a new namespace holds nothing."""
+    async def survey(self, progress: Progress, applier: Applier) -> None:
+        """List what no watch covers; without a namespace, or while it ends, there is nothing to list and no right to.
+
+        A right that somebody took away, or that was not needed before, comes first: else we never got it back.
+        """
         instance = progress.instance
-        if not progress.fresh and not self._surveys.made(instance.id):
-            await self._surveys.make(instance.id, instance.namespace)
+        home = self._effects.cluster.seen(instance.id).get(ObjectRef("v1", "Namespace", "", instance.namespace))
+        if home is None or home.terminating:
+            return
+        rendering = self._renderings.whole(progress)
+        await self._intend(progress, [one.ref for one in rendering.objects if _admits(one)])
+        await self._admit(progress, applier, rendering)
+        await self._once_allowed(progress, lambda: self._surveys.make(instance.id, instance.namespace))
+
+    async def _look_around(self, progress: Progress, applier: Applier) -> None:
+        """What no watch covers has to be known before anything is judged missing; a new namespace holds nothing."""
+        if not progress.fresh and not self._surveys.made(progress.instance.id):
+            await self.survey(progress, applier)
 
     async def _admit(self, progress: Progress, applier: Applier, rendering: Rendering) -> None:
         """The agent's own rights in the namespace come before everything that needs them."""
-        bindings = [one for one in rendering.objects if one.stage is Stage.NAMESPACE and one.ref.kind == "RoleBinding"]
+        bindings = [one for one in rendering.objects if _admits(one)]
         for planned in diff(bindings, remembered=progress.lines, seen=self._effects.cluster.seen(progress.instance.id)):
             await applier.carry_out(progress, planned)
 
@@ -133,3 +146,8 @@ class Founding:
             except NotAuthorised:
                 await self._effects.clock.wait(never, seconds=seconds)
         return await call()
+
+
+def _admits(rendered: Rendered) -> bool:
+    """Whether this is what gives the agent its rights in the namespace."""
+    return rendered.stage is Stage.NAMESPACE and rendered.ref.kind == "RoleBinding"

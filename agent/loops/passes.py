@@ -95,9 +95,8 @@ class KeepPass:
         self.rolls.release(instance_id)
 
     async def _pass(self, progress: Progress, look: Look) -> Pending | None:
-        instance, known = progress.instance, progress.saved
-        if look.survey and known.namespace:
-            await self._surveys.make(instance.id, instance.namespace)
+        if look.survey and progress.saved.namespace:
+            await self._founding.survey(progress, self._applier)
         rendering = self._renderings.of(progress)
         if self._finished(progress, rendering) and not look.compare:
             pending = self._gates(progress, rendering)
