@@ -19,7 +19,9 @@ from control_plane.settings import Settings as PlaneSettings
 from sandbox.realcluster import RealCluster
 from sandbox.testcluster import TestCluster
 from tests.support.journey import Facts, Journey, journey, ready
+from tests.support.kube import connected
 from tests.support.process import Ended, run_agent, running_agent
+from tests.support.rights import until_allowed
 
 
 def the_line(ended: Ended) -> str:
@@ -128,6 +130,9 @@ async def test_a_right_that_is_missing_while_it_runs_is_a_condition_and_is_tried
     async with journey(plane, real_cluster, tmp_path) as begun:
         bare = await real_cluster.kubeconfig_for_service_account(begun.namespace, "default")
         await _grant(begun, ["secrets", "leases"], ["*"], cluster_wide=False)
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tried", "namespace": begun.namespace}}
+        async with connected(bare) as account:
+            await until_allowed(account, "PATCH", secret)
         instance_id = str(uuid.uuid4())
         async with begun.agent(cluster={"kubeconfig": bare}) as facts:
             await begun.publish(instance_id)

@@ -21,6 +21,7 @@ from agent.wiring import serve
 from control_plane.server import ControlPlane
 from sandbox.testcluster import TestCluster
 from tests.support.builders import document_bytes
+from tests.support.rights import Granted, agent_of
 
 USER_AGENT = "perigee-agent/"
 
@@ -50,13 +51,17 @@ class Facts:
 
 @dataclass(slots=True)
 class Journey:
-    """One control plane, one cluster, one agent's namespace; instances have names of this journey's own."""
+    """One control plane, one cluster, one agent's namespace; instances have names of this journey's own.
+
+    The agent works as its own account, the test looks on as the administrator (``client``).
+    """
 
     plane: ControlPlane
     cluster: TestCluster
     client: KubeClient
     directory: Path
     name: str
+    granted: Granted
 
     @property
     def namespace(self) -> str:
@@ -66,7 +71,12 @@ class Journey:
     def settings(self, **changes: Any) -> Settings:
         """The agent's settings; keywords replace whole branches' fields, as in ``uplink={"token_file": …}``."""
         branches: dict[str, Any] = {
-            "cluster": {"name": self.name, "kubeconfig": self.cluster.kubeconfig, "namespace": self.namespace},
+            "cluster": {
+                "name": self.name,
+                "kubeconfig": self.granted.kubeconfig,
+                "namespace": self.namespace,
+                "service_account": self.granted.account,
+            },
             "uplink": {
                 "agents_url": self.plane.agents_url,
                 "enrol_url": self.plane.enrol_url,
@@ -126,16 +136,16 @@ class Journey:
 
 @asynccontextmanager
 async def journey(plane: ControlPlane, cluster: TestCluster, directory: Path) -> AsyncIterator[Journey]:
-    """A journey with a namespace for its agent and a token to enrol with."""
+    """A journey with a namespace for its agent, the rights of the role file, and a token to enrol with."""
     name = f"j{uuid.uuid4().hex[:8]}"
     client = KubeClient(await connect(cluster.kubeconfig))
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"perigee-{name}"}}
     try:
-        begun = Journey(plane, cluster, client, directory, name)
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": begun.namespace}}
         await client.send(Request("create", "POST", "/api/v1/namespaces", body=namespace))
-        (directory / "token").write_text(await plane.create_token(name))
-        yield begun
-        await client.send(Request("delete", "DELETE", f"/api/v1/namespaces/{begun.namespace}"))
+        async with agent_of(cluster, f"perigee-{name}") as granted:
+            (directory / "token").write_text(await plane.create_token(name))
+            yield Journey(plane, cluster, client, directory, name, granted)
+        await client.send(Request("delete", "DELETE", f"/api/v1/namespaces/perigee-{name}"))
     finally:
         await client.close()
 

@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from agent.cluster.client import APPLY
 from agent.model.labels import INSTANCE
 from agent.model.objects import Manifest
 from sandbox.realcluster import RealCluster
+from sandbox.testcluster import TestCluster
 from tests.support.kube import Json, Kube, Response, connected
 
 FILE = Path(__file__).parents[2] / "config" / "rbac" / "agent.yaml"
@@ -159,3 +161,21 @@ async def in_force(kubeconfig: Path) -> None:
     async with connected(kubeconfig) as account, asyncio.timeout(IN_FORCE_SECONDS):
         while "ValidatingAdmissionPolicy" not in str((await apply(account, stray, dryRun="All")).body):
             pass
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What an agent connects with, and the account that it then is; none on a cluster that knows no rights."""
+
+    kubeconfig: Path
+    account: str | None
+
+
+@asynccontextmanager
+async def agent_of(cluster: TestCluster, namespace: str) -> AsyncIterator[Granted]:
+    """What an agent in this namespace gets: on a real cluster, what the role file says and nothing else."""
+    if not isinstance(cluster, RealCluster):
+        yield Granted(cluster.kubeconfig, None)
+        return
+    async with agent_account(cluster, namespace) as kubeconfig:
+        yield Granted(kubeconfig, ACCOUNT)
