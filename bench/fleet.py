@@ -93,9 +93,9 @@ class _Among:
         return {told: found[row] for row, told in _ROWS.items()}
 
 
-async def start_again(stage: Stage, crowd: Crowd, findings: Findings, *, rounds: int) -> None:
+async def start_again(stage: Stage, present: Sequence[Instance], findings: Findings, *, rounds: int) -> None:
     """Start agents over all of them, the first one being gone."""
-    name, ids = stage.venue.name, frozenset(instance.id for instance in crowd.present)
+    name, ids = stage.venue.name, frozenset(instance.id for instance in present)
     held = await back_in_sync(stage, findings, ids, rounds=rounds)
     if name in findings.fleets:
         findings.fleets[name] = replace(findings.fleets[name], restarted=held)

@@ -118,26 +118,29 @@ async def _on(name: str, house: _House) -> None:
     _say(f"{name}: starting the cluster")
     async with _opened(name, house, instances=plan.scale.instances) as stage:
         born = await AuditLog(stage.venue.audit_log).mark()
-        present = list(stage.instances)
+        present: list[Instance] = []
         with findings.trying("agent", name):
             async with running(stage.settings(), stage.venue.directory) as agent:
                 await agent.logged(first("index_accepted"))
                 crowd = Crowd(agent, born, present)
                 await _work(stage, crowd, house)
                 await _rest(stage, crowd, house)
-        _say(f"{name}: restarts")
+        if plan.parts & {"rest", "fleet"}:
+            _say(f"{name}: restarts over {len(present)} instances")
         with findings.trying("restart", name):
             if plan.here("fleet", name):
-                await fleet.start_again(stage, crowd, findings, rounds=plan.scale.fleet_restarts)
+                await fleet.start_again(stage, present, findings, rounds=plan.scale.fleet_restarts)
             elif "rest" in plan.parts:
                 await life.restarted(stage, findings, rounds=plan.scale.restarts)
 
 
 async def _work(stage: Stage, crowd: Crowd, house: _House) -> None:
     plan, findings, venue = house.plan, house.findings, stage.venue.name
-    _say(f"{venue}: creation of instances")
-    with findings.trying("creation of instances", venue):
-        await creation.measure(stage, findings)
+    if plan.parts & {"changes", "rest", "fleet"}:
+        _say(f"{venue}: creation of instances")
+        crowd.present.extend(stage.instances)
+        with findings.trying("creation of instances", venue):
+            await creation.measure(stage, findings)
     if "changes" in plan.parts:
         await _changes(stage, findings, plan.scale)
     if plan.here("whole", venue):
