@@ -81,7 +81,10 @@ async def running(settings: Settings, directory: Path) -> AsyncIterator[AgentPro
     await asyncio.to_thread(file.write_text, json.dumps(written))
     started = SystemClock().monotonic()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agent", "agent", "--config", str(file), stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        *("-m", "agent", "agent", "--config", str(file)),
+        stderr=asyncio.subprocess.PIPE,
+        process_group=0,  # Ctrl-C is for the bench
     )
     agent = AgentProcess(process, started)
     async with asyncio.TaskGroup() as group:

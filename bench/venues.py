@@ -55,7 +55,10 @@ async def embedded(directory: Path, tools: Programs, *, name: str = EMBEDDED) ->
     with who measures it.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sandbox.cluster", "--directory", str(directory), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        *("-m", "sandbox.cluster", "--directory", str(directory)),
+        stdout=asyncio.subprocess.PIPE,
+        process_group=0,  # Ctrl-C is for the bench
     )
     assert process.stdout is not None
     try:
