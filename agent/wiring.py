@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent import __version__
+from agent.cluster.budget import RequestBudget
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from agent.cluster.inventory import ClusterInventories
@@ -91,11 +92,13 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     """
     clock = SystemClock()
     tenure, candidate = Tenure(clock), _candidate(settings)
-    client = KubeClient(await connect(settings.cluster.kubeconfig), fence=tenure, holder=candidate.holder)
+    budget = RequestBudget(clock, per_second=settings.cluster.requests_per_second, burst=settings.cluster.request_burst)
+    connection = await connect(settings.cluster.kubeconfig)
+    client = KubeClient(connection, fence=tenure, budget=budget, holder=candidate.holder)
     resources.push_async_callback(client.close)
     cluster = KubernetesCluster(client, clock)
     metrics = Metrics(version=__version__, clock=clock)
-    metrics.count_requests(cluster.requests)
+    _count(metrics, client, budget)
     telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
     base = _Base(settings, clock, client, cluster, telemetry, metrics)
     lease = ClusterLease(client, settings.cluster.namespace, request_seconds=settings.lease.retry_seconds)
@@ -188,6 +191,30 @@ async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tup
         await shelf.replace(trust, {"bundle": envelope}, role="trust")
     await shelf.create(_IDENTITY, fresh.to_secret(), role="identity")
     return fresh, first_bundle(envelope, root_fingerprint=pin)
+
+
+def _count(metrics: Metrics, client: KubeClient, budget: RequestBudget) -> None:
+    """What we ask of the API server, and what it thinks of that."""
+    metrics.tally(
+        "perigee_kubernetes_requests", "Requests to the Kubernetes API server, by verb.", client.requests, label="verb"
+    )
+    metrics.tally(
+        "perigee_kubernetes_throttled",
+        "Requests that the Kubernetes API server answered 429, by verb.",
+        client.throttled,
+        label="verb",
+    )
+    metrics.tally(
+        "perigee_kubernetes_waited_seconds",
+        "Seconds that requests to it waited for the budget, by priority.",
+        budget.waited,
+        label="priority",
+    )
+    metrics.show(
+        "perigee_kubernetes_requests_per_second_limit",
+        "Requests per second that the budget allows at present.",
+        budget.rate,
+    )
 
 
 def _show(metrics: Metrics, uplink: HttpUplink, identity: Identity) -> None:

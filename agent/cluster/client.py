@@ -1,4 +1,5 @@
-"""Requests to the API server: raw JSON in and out, counted by verb, errors translated, writes behind a fence.
+"""Requests to the API server: raw JSON in and out, counted by verb, errors translated, within a budget, writes behind a
+fence.
 
 Objects have no meaning here.
 """
@@ -15,10 +16,11 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from agent import __version__
+from agent.cluster.budget import LEVEL_HEADER, Admission, Priority, RequestBudget, priority_of
 from agent.cluster.connection import Connection
 from agent.cluster.faults import fault_of, network_faults
 from agent.cluster.fence import FencedBody, NoFence, fence_faults, is_write
-from agent.model.errors import Unreachable
+from agent.model.errors import AgentError, Throttled, Unreachable
 from agent.model.lease import WRITE_SECONDS
 from agent.ports import Fence
 
@@ -56,14 +58,24 @@ class Request:
 class KubeClient:
     """Speaks to one API server. Safe for concurrent use.
 
-    ``fence`` is asked before every write; ``holder`` names this replica in the API server's audit log.
+    ``fence`` is asked before every write, ``budget`` before every request; ``holder`` names this replica in the API
+    server's audit log.
     """
 
-    def __init__(self, connection: Connection, *, fence: Fence | None = None, holder: str = "") -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        fence: Fence | None = None,
+        budget: RequestBudget | None = None,
+        holder: str = "",
+    ) -> None:
         self._connection = connection
         self._fence = fence or NoFence()
         self._user_agent = f"{_USER_AGENT} ({holder})" if holder else _USER_AGENT
+        self._budget = budget
         self._counted: Counter[str] = Counter()
+        self._throttled: Counter[str] = Counter()
 
     @property
     def server(self) -> str:
@@ -74,8 +86,30 @@ class KubeClient:
         """How many requests were made since the start, by verb."""
         return dict(self._counted)
 
+    def throttled(self) -> Mapping[str, int]:
+        """How many of them were answered 429, by verb."""
+        return dict(self._throttled)
+
     async def send(self, request: Request) -> dict[str, Any]:
-        """Make one request and return the decoded answer; raises what ``faults`` makes of a refusal."""
+        """Make one request and return the decoded answer; raises what ``faults`` makes of a refusal.
+
+        A server that answers 429 has done nothing: within a budget the request is made once more after the pause. The
+        lease is not: its holder has a rhythm of its own.
+        """
+        admission = await self._admitted(request)
+        try:
+            return await self._exchange(request, admission)
+        except Throttled:
+            if admission is None or admission.priority is Priority.LEASE:
+                raise
+        return await self._exchange(request, await self._admitted(request))
+
+    async def _admitted(self, request: Request) -> Admission | None:
+        """Wait for the budget, unless the fence is closed anyway."""
+        self._fence_of(request).check()
+        return await self._budget.admit(priority_of(request.method, request.path)) if self._budget else None
+
+    async def _exchange(self, request: Request, admission: Admission | None) -> dict[str, Any]:
         body = self._body(request)
         self._counted[request.verb] += 1
         timeout = aiohttp.ClientTimeout(total=request.seconds or _usual_seconds(request))
@@ -83,13 +117,33 @@ class KubeClient:
             async with self._session_call(request, await self._headers(request), timeout, body) as response:
                 raw = await response.read()
         answer = _decoded(raw)
-        if response.status < 400 and "metadata" not in answer:  # noqa: PLR2004 - as below
-            raise Unreachable(f"{request}: {self.server} answered with something that is no object of Kubernetes")
         if response.status >= 400:  # noqa: PLR2004 - where HTTP's errors begin
-            raise fault_of(
-                response.status, answer=answer, subject=str(request), retry_after=response.headers.get("Retry-After")
-            )
+            raise self._fault(request, response, answer, admission)
+        if "metadata" not in answer:
+            raise Unreachable(f"{request}: {self.server} answered with something that is no object of Kubernetes")
+        self._taken(response, admission)
         return answer
+
+    def _taken(self, response: aiohttp.ClientResponse, admission: Admission | None) -> None:
+        if self._budget is not None and admission is not None:
+            self._budget.answered(admission, level=response.headers.get(LEVEL_HEADER, ""))
+
+    def _fault(
+        self,
+        request: Request,
+        response: aiohttp.ClientResponse,
+        answer: Mapping[str, Any],
+        admission: Admission | None,
+    ) -> AgentError:
+        """What a refusal means; the budget learns of a 429."""
+        retry_after = response.headers.get("Retry-After")
+        fault = fault_of(response.status, answer=answer, subject=str(request), retry_after=retry_after)
+        if isinstance(fault, Throttled):
+            self._throttled[request.verb] += 1
+            if self._budget is not None and admission is not None:
+                level = response.headers.get(LEVEL_HEADER, "")
+                self._budget.throttled(admission, level=level, after_seconds=fault.after_seconds)
+        return fault
 
     async def watch(
         self, path: str, params: Mapping[str, str], *, accept: str = "application/json"
@@ -98,12 +152,14 @@ class KubeClient:
         what comes is no event, as when a proxy cuts the stream within a line.
         """
         request = Request("watch", "GET", path, {**params, "watch": "true"}, accept=accept)
+        admission = await self._admitted(request)
         self._counted["watch"] += 1
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
         with network_faults(self.server):
             async with self._session_call(request, await self._headers(request), timeout, None) as response:
                 if response.status >= 400:  # noqa: PLR2004
-                    raise fault_of(response.status, answer=_decoded(await response.read()), subject=str(request))
+                    raise self._fault(request, response, _decoded(await response.read()), admission)
+                self._taken(response, admission)
                 try:
                     async for line in response.content:
                         yield _event(line)
@@ -121,13 +177,15 @@ class KubeClient:
         return headers | await self._connection.headers()
 
     def _body(self, request: Request) -> FencedBody | None:
-        """What is sent along; raises NotLeading where nothing may be sent any more."""
+        """What is sent along, if anything."""
         if request.method == "GET":
             return None
+        raw = b"" if request.body is None else json.dumps(request.body).encode()
+        return FencedBody(raw, self._fence_of(request))
+
+    def _fence_of(self, request: Request) -> Fence:
         fenced = is_write(request.method, request.path, dry_run=request.params.get("dryRun", ""))
-        fence = self._fence if fenced else NoFence()
-        fence.check()
-        return FencedBody(b"" if request.body is None else json.dumps(request.body).encode(), fence)
+        return self._fence if fenced else NoFence()
 
     def _session_call(
         self, request: Request, headers: Mapping[str, str], timeout: aiohttp.ClientTimeout, body: FencedBody | None

@@ -60,20 +60,19 @@ class _Callbacks(Collector):
     """Figures that somebody else keeps; asked for at each scrape. A figure that is None is left out."""
 
     def __init__(self) -> None:
-        self.requests: Callable[[], Mapping[str, int]] = dict
+        self.counters: dict[str, tuple[str, str, Callable[[], Mapping[str, float]]]] = {}
         self.gauges: dict[str, tuple[str, Callable[[], float | None]]] = {}
 
     def collect(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "perigee_kubernetes_requests", "Requests to the Kubernetes API server, by verb.", labels=["verb"]
-        )
-        for verb, count in sorted(self.requests().items()):
-            requests.add_metric([verb], count)
-        yield requests
+        for name, (meaning, label, counts) in self.counters.items():
+            family = CounterMetricFamily(name, meaning, labels=[label])
+            for value, count in sorted(counts().items()):
+                family.add_metric([value], count)
+            yield family
         for name, (meaning, figure) in self.gauges.items():
-            value = figure()
-            if value is not None:
-                yield GaugeMetricFamily(name, meaning, value=value)
+            shown = figure()
+            if shown is not None:
+                yield GaugeMetricFamily(name, meaning, value=shown)
 
 
 class Metrics(Telemetry):
@@ -152,9 +151,9 @@ class Metrics(Telemetry):
             "perigee_lease_failures", "Times that the Lease began to fail, by reason.", ["reason"], registry=into
         )
 
-    def count_requests(self, requests: Callable[[], Mapping[str, int]]) -> None:
-        """Show these counts of Kubernetes requests by verb, asked for at each scrape."""
-        self._callbacks.requests = requests
+    def tally(self, name: str, meaning: str, counts: Callable[[], Mapping[str, float]], *, label: str) -> None:
+        """Show a counter whose counts somebody else keeps, by the values of one label; asked for at each scrape."""
+        self._callbacks.counters[name] = (meaning, label, counts)
 
     def show(self, name: str, meaning: str, figure: Callable[[], float | None]) -> None:
         """Show a gauge whose value ``figure`` tells at each scrape; ``name`` begins with ``perigee_``."""

@@ -122,7 +122,7 @@ def test_figures_of_others_are_asked_for_at_each_scrape() -> None:
     counting = metrics()
     requests = {"get": 3}
     skew: list[float | None] = [None]
-    counting.count_requests(lambda: requests)
+    counting.tally("perigee_kubernetes_requests", "Requests.", lambda: requests, label="verb")
     counting.show("perigee_clock_skew_seconds", "How far our clock is ahead.", lambda: skew[0])
     assert value(counting, "perigee_kubernetes_requests_total", verb="get") == 3
     assert ("perigee_clock_skew_seconds", ()) not in samples(counting)
@@ -134,7 +134,7 @@ def test_figures_of_others_are_asked_for_at_each_scrape() -> None:
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
     counting = metrics()
-    counting.count_requests(lambda: {"get": 1})
+    counting.tally("perigee_kubernetes_requests", "Requests.", lambda: {"get": 1}, label="verb")
     families = list(text_string_to_metric_families(counting.exposition().decode()))
     assert len(families) > 15
     for family in families:
