@@ -80,11 +80,11 @@ class Replica:
         yield (Work(self),)
 
     async def until(self, holds: Callable[[], bool], *, seconds: float = 60) -> float:
-        """Wait until it holds, a hundredth of a second at a time; returns how long that took."""
+        """Wait until it holds, a twentieth of a second at a time; returns how long that took."""
         began = self.clock.monotonic()
         while not holds():
             assert self.clock.monotonic() - began < seconds, self.facts
-            await self.clock.wait(asyncio.Event(), seconds=0.01)
+            await self.clock.wait(asyncio.Event(), seconds=0.05)
         return self.clock.monotonic() - began
 
     async def lets_pass(self, seconds: float) -> None:
