@@ -14,10 +14,9 @@ from pathlib import Path
 from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
 from sandbox.cluster.store import encoded
+from sandbox.paths import verb_of
 
 USER: Json = {"username": "admin", "uid": "admin", "groups": ["system:masters", "system:authenticated"]}
-_VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
-_READING = {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,7 @@ def verb(request: Request) -> str:
     target = request.target
     if target is None:
         return request.method.lower()
-    if request.method in _READING:
-        return "watch" if request.watching else "get" if target.name else "list"
-    if request.method == "DELETE":
-        return "delete" if target.name else "deletecollection"
-    return _VERBS[request.method]
+    return verb_of(request.method, named=bool(target.name), watching=request.watching)
 
 
 def record(request: Request, *, finished: str, code: int) -> Json:

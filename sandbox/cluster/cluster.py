@@ -8,19 +8,15 @@ controllers; the audit log is closed last because each of them may still write i
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import secrets
 import shutil
-import ssl
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
+from sandbox import kubeconfigs
 from sandbox.cluster.api import Api
 from sandbox.cluster.audit import AuditLog
 from sandbox.cluster.behaviours import Behaviours, Latencies
@@ -28,9 +24,8 @@ from sandbox.cluster.kinds import Catalogue
 from sandbox.cluster.pace import Pace, WallPace
 from sandbox.cluster.server import Access, Server
 from sandbox.cluster.store import Store
-from sandbox.pki import new_authority
-
-_HOST = "127.0.0.1"
+from sandbox.faults import Door, FaultPlan
+from sandbox.faults.door import opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +43,14 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedCluster:
-    """A running cluster: where it serves and where its files are."""
+    """A running cluster: where it serves, where its files are, and what it can be told to do wrong."""
 
     name: str
     server: str
     kubeconfig: Path
     audit_log: Path
+    faults: FaultPlan
+    door: Door
 
     @classmethod
     @asynccontextmanager
@@ -77,29 +74,29 @@ class EmbeddedCluster:
         async with _home(directory) as home, _audited(home) as log:
             token = secrets.token_hex(16)
             api = Api(Store(window=tuned.window), Catalogue(), tuned.pace)
-            server = Server(api, log, Access(token, tuned.bookmark_seconds))
-            runner = web.AppRunner(
-                server.application(), handler_cancellation=True, shutdown_timeout=1.0, access_log=None
-            )
+            faults = FaultPlan(tuned.pace)
+            server = Server(api, log, Access(token, tuned.bookmark_seconds), faults)
             async with asyncio.TaskGroup() as group:
                 behaviours = Behaviours(api, group, latencies or Latencies())
-                address = await _listen(runner, port, home, token)
                 try:
-                    yield cls("embedded", address, home / "kubeconfig", home / "audit.log")
+                    async with _reachable(server, home, port, token) as door:
+                        yield cls("embedded", door.url, home / "kubeconfig", home / "audit.log", faults, door)
                 finally:
-                    server.stop_watches()
-                    await runner.cleanup()
                     behaviours.stop()
 
 
-async def _listen(runner: web.AppRunner, port: int, home: Path, token: str) -> str:
-    """Serve over TLS, since kubectl sends no token without it; returns the address that the kubeconfig names too."""
-    authority, context = await asyncio.to_thread(_certify, home)
-    await runner.setup()
-    await web.TCPSite(runner, _HOST, port, ssl_context=context).start()
-    address = f"https://{_HOST}:{runner.addresses[0][1]}"
-    await asyncio.to_thread(_write_private, home / "kubeconfig", _kubeconfig(address, authority, token))
-    return address
+@asynccontextmanager
+async def _reachable(server: Server, home: Path, port: int, token: str) -> AsyncIterator[Door]:
+    """Serve over TLS, since kubectl sends no token without it, and say in a kubeconfig where."""
+    async with opened(server.application(), home, name="perigee-embedded", port=port) as door:
+        try:
+            file, user = home / "kubeconfig", {"token": token}
+            await asyncio.to_thread(
+                kubeconfigs.write, file, name="embedded", server=door.url, authority=door.authority, user=user
+            )
+            yield door
+        finally:
+            server.stop()
 
 
 @asynccontextmanager
@@ -123,33 +120,3 @@ async def _audited(home: Path) -> AsyncIterator[AuditLog]:
         yield log
     finally:
         log.close()
-
-
-def _certify(home: Path) -> tuple[bytes, ssl.SSLContext]:
-    """A fresh authority's certificate, and TLS that it vouches for."""
-    authority = new_authority("perigee-embedded")
-    pair = authority.server(_HOST, (_HOST, "localhost"))
-    files = home / "server.crt", home / "server.key"
-    for file, pem in zip(files, (pair.certificate, pair.key), strict=True):
-        _write_private(file, pem.decode("ascii"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*files)
-    return authority.pem, context
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-
-
-def _kubeconfig(server: str, authority: bytes, token: str) -> str:
-    cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode("ascii")}
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "embedded", "cluster": cluster}],
-        "users": [{"name": "admin", "user": {"token": token}}],
-        "contexts": [{"name": "embedded", "context": {"cluster": "embedded", "user": "admin"}}],
-        "current-context": "embedded",
-    }
-    return json.dumps(document, indent=2)

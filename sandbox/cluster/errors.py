@@ -11,10 +11,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sandbox.cluster.kinds import Json, Kind
-from sandbox.cluster.merge import ApplyConflict
+
+if TYPE_CHECKING:
+    from sandbox.cluster.merge import ApplyConflict
 
 _compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -67,18 +69,27 @@ class Cause:
 class ApiError(Exception):
     """A request that the API server refuses; ``status`` is the body it answers with."""
 
-    def __init__(self, code: int, reason: str, message: str, *, details: Json | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, *, details: Json | None = None, metadata: Json | None = None
+    ) -> None:
         super().__init__(message)
+        self.metadata = metadata or {}
         self.code = code
         self.reason = reason
         self.details = details
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return what is told in headers, too: when to come back."""
+        seconds = (self.details or {}).get("retryAfterSeconds")
+        return {"Retry-After": str(seconds)} if seconds else {}
 
     def status(self) -> Json:
         """Return the ``Status`` object."""
         status: Json = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": str(self),
             "reason": self.reason,
@@ -144,6 +155,22 @@ def bad_request(message: str) -> ApiError:
 def expired(asked: int, oldest: int) -> ApiError:
     """410: the history asked for is no longer kept."""
     return ApiError(410, "Expired", f"too old resource version: {asked} ({oldest})")
+
+
+def expired_list() -> ApiError:
+    """410: the moment asked for is no longer kept."""
+    return ApiError(410, "Expired", "The resourceVersion for the provided list is too old.")
+
+
+def expired_page(token: str) -> ApiError:
+    """410: the moment of the first page is no longer kept; ``token`` goes on with the present one."""
+    message = (
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+        "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+        "results. Continuing with the provided token results in an inconsistent list - objects that were created, "
+        "modified, or deleted between the time the first chunk was returned and now may show up in the list."
+    )
+    return ApiError(410, "Expired", message, metadata={"continue": token})
 
 
 def precondition(kind: Kind, name: str, message: str) -> ApiError:

@@ -7,7 +7,7 @@ lost or doubled.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import datetime, timedelta
 
 from sandbox.cluster import errors
@@ -41,7 +41,7 @@ def lines(api: Api, target: Target, query: Mapping[str, str]) -> bytes:
     return text.encode()[: number(query, "limitBytes") or None]
 
 
-async def followed(feed: Feed, target: Target, first: bytes) -> AsyncIterator[bytes]:
+async def followed(feed: Feed, target: Target, first: bytes) -> AsyncGenerator[bytes, None]:
     """Yield what was written, and end when the pod has ended or gone, or the cluster stops."""
     yield first
     while True:

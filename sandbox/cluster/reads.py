@@ -13,9 +13,13 @@ from sandbox.cluster import asks, errors
 from sandbox.cluster.api import Api
 from sandbox.cluster.asks import Ask
 from sandbox.cluster.calls import Answer, Call
+from sandbox.cluster.errors import ApiError
 from sandbox.cluster.kinds import Json
 from sandbox.cluster.routes import Target
 from sandbox.cluster.store import Stored
+
+_PRESENT = -1
+"""The version in the token of a page whose moment is lost: it goes on with what is there by then."""
 
 
 def get(api: Api, call: Call) -> Answer:
@@ -46,7 +50,7 @@ def listing(api: Api, call: Call) -> Answer:
     version, objects = _as_asked(api, call.target, ask)
     metadata: Json = {"resourceVersion": str(version)}
     if 0 < ask.limit < len(objects):
-        metadata["continue"] = _token(version, objects[ask.limit - 1])
+        metadata["continue"] = _token(version, objects[ask.limit - 1], call.target)
         if not ask.selective:
             metadata["remainingItemCount"] = len(objects) - ask.limit
         objects = objects[: ask.limit]
@@ -55,7 +59,8 @@ def listing(api: Api, call: Call) -> Answer:
 
 def _as_asked(api: Api, target: Target, ask: Ask) -> tuple[int, list[Stored]]:
     if ask.token:
-        version, after = _continued(ask.token)
+        version, after = _continued(ask.token, target)
+        version = api.store.version if version == _PRESENT else version
         return version, [stored for stored in _past(api, target, ask, version) if stored.key > after]
     if ask.version is not None and ask.version > api.store.version:
         raise asks.too_large(ask.version, api.store.version)
@@ -65,17 +70,35 @@ def _as_asked(api: Api, target: Target, ask: Ask) -> tuple[int, list[Stored]]:
 
 
 def _past(api: Api, target: Target, ask: Ask, version: int) -> list[Stored]:
-    objects = api.store.at(target.kind, version)
+    try:
+        objects = api.store.at(target.kind, version)
+    except ApiError as lost:
+        raise (errors.expired_page(_going_on(ask.token)) if ask.token else errors.expired_list()) from lost
     return _matching([stored for stored in objects if target.namespace in {"", stored.namespace}], ask)
 
 
-def _token(version: int, last: Stored) -> str:
-    return base64.urlsafe_b64encode(json.dumps([version, last.namespace, last.name]).encode()).decode()
+def _token(version: int, last: Stored, target: Target) -> str:
+    start = last.name if target.namespace else "/".join(filter(None, last.key))
+    return _written({"v": "meta.k8s.io/v1", "rv": version, "start": f"{start}\0"})
 
 
-def _continued(token: str) -> tuple[int, tuple[str, str]]:
+def _going_on(token: str) -> str:
+    return _written(_read(token) | {"rv": _PRESENT})
+
+
+def _continued(token: str, target: Target) -> tuple[int, tuple[str, str]]:
     try:
-        version, namespace, name = json.loads(base64.urlsafe_b64decode(token))
-    except (TypeError, ValueError) as fault:
+        page = _read(token)
+        namespace, _, name = page["start"].removesuffix("\0").rpartition("/")
+        return int(page["rv"]), (target.namespace or namespace, name)
+    except (KeyError, TypeError, ValueError) as fault:
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {fault}") from fault
-    return version, (namespace, name)
+
+
+def _written(page: Json) -> str:
+    return base64.urlsafe_b64encode(json.dumps(page).encode()).decode().rstrip("=")
+
+
+def _read(token: str) -> Json:
+    page: Json = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    return page

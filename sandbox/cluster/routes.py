@@ -1,15 +1,15 @@
 """Paths of the Kubernetes API: text in, what is meant out.
 
-Here: the grammar ``/api/v1|/apis/G/V [/namespaces/NS] /plural [/name [/subresource]]``. Not here: what happens there.
+Here: which of the kinds that are served a path names. Not here: what happens there.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from sandbox.cluster.errors import unknown_path
 from sandbox.cluster.kinds import NAMESPACE, POD, Catalogue, Kind
+from sandbox.paths import parts_of
 
 _OWN_SUBRESOURCES = {NAMESPACE: ("finalize",), POD: ("log",)}
 METHODS = {
@@ -18,11 +18,6 @@ METHODS = {
     "finalize": ("PUT",),
     "log": ("GET",),
 }
-_PATH = re.compile(
-    r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)"
-    r"(?:/namespaces/(?P<namespace>[^/]+)(?=/(?!(?:status|finalize)/?$)))?"
-    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+)(?:/(?P<subresource>[^/]+))?)?/?$"
-)
 
 
 class UnknownGroupError(Exception):
@@ -55,11 +50,11 @@ def parse(path: str, catalogue: Catalogue) -> Target:
     root, group = [*path.strip("/").split("/"), ""][:2]
     if root != "api" and (root != "apis" or group not in catalogue.versions()):
         raise UnknownGroupError
-    found = _PATH.match(path)
-    kind = found and catalogue.find(found["group"] or "", found["version"], found["plural"])
+    found = parts_of(path)
+    kind = found and catalogue.find(found.group, found.version, found.plural)
     if not found or not kind:
         raise unknown_path()
-    target = Target(kind, found["namespace"] or "", found["name"] or "", found["subresource"] or "")
+    target = Target(kind, found.namespace, found.name, found.subresource)
     if target.subresource and target.subresource not in subresources(kind):
         raise unknown_path()
     return target

@@ -7,7 +7,7 @@ no longer kept gets one ERROR event with a Status 410, as the real server does o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
 from sandbox.cluster.api import Api
@@ -65,7 +65,7 @@ class Watch:
         self._began = ask.version or api.store.version
         self._first = self._beginning()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield encoded events until the watch's time is over, the history is lost or the cluster stops."""
         yield b"".join(self._first)
         clock = asyncio.get_running_loop().time
