@@ -229,6 +229,8 @@ class ReconcileLoop:
         self._backoff.pop(instance_id, None)
         self._queue.drop(instance_id)
         self._keep.forget(instance_id)
+        if instance_id not in self._accepted.desired.refusals:
+            self._statuses.forget(instance_id)
 
     def _claim(self, truth: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition("InventoriesRead", truth, reason, message, self._effects.clock.now()))
