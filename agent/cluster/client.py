@@ -6,13 +6,13 @@ Objects have no meaning here.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+import orjson
 from aiohttp.http_exceptions import HttpProcessingError
 
 from agent import __version__
@@ -180,7 +180,7 @@ class KubeClient:
         """What is sent along, if anything."""
         if request.method == "GET":
             return None
-        raw = b"" if request.body is None else json.dumps(request.body).encode()
+        raw = b"" if request.body is None else orjson.dumps(request.body)
         return FencedBody(raw, self._fence_of(request))
 
     def _fence_of(self, request: Request) -> Fence:
@@ -207,7 +207,7 @@ def _usual_seconds(request: Request) -> float:
 
 def _event(line: bytes) -> dict[str, Any]:
     """One event of a watch; raises ValueError where it is none."""
-    event = json.loads(line)
+    event = orjson.loads(line)
     if not isinstance(event, dict) or not isinstance(event.get("object"), dict) or "type" not in event:
         raise ValueError("no event")
     if "metadata" not in event["object"]:
@@ -217,7 +217,7 @@ def _event(line: bytes) -> dict[str, Any]:
 
 def _decoded(raw: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(raw)
+        answer = orjson.loads(raw)
     except ValueError:
         return {"message": raw[:200].decode(errors="replace").strip()}
     return answer if isinstance(answer, dict) else {"message": str(answer)[:200]}

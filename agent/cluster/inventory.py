@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from agent.cluster.secrets import SecretShelf, Stored
 from agent.model.errors import AgentError, Misconfigured
@@ -93,7 +94,7 @@ def _owned(line: list[Any]) -> Owned:
 
 def _encoded(inventory: Inventory) -> bytes:
     lines = [_line(owned) for owned in inventory.owned]
-    return json.dumps(
+    return orjson.dumps(
         {
             "schema": _SCHEMA,
             "instance": inventory.instance_id,
@@ -106,13 +107,12 @@ def _encoded(inventory: Inventory) -> bytes:
             "namespaceCreated": inventory.namespace_created,
             "owned": lines,
         },
-        sort_keys=True,
-        separators=(",", ":"),
-    ).encode()
+        option=orjson.OPT_SORT_KEYS,
+    )
 
 
 def _parsed(stored: Stored) -> Inventory:
-    read = json.loads(stored.content["inventory"])
+    read = orjson.loads(stored.content["inventory"])
     return Inventory(
         instance_id=read["instance"],
         name=read["name"],

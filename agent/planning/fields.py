@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+import orjson
+
 from agent.model.objects import Manifest, ObjectRef
 
 Path: TypeAlias = tuple[str, ...]
@@ -99,7 +101,7 @@ def _fits(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def pack(sets: Mapping[ObjectRef, Fields]) -> bytes:
     """Many objects' sets in little space; equal sets give equal bytes."""
     lines = [[ref.api_version, ref.kind, ref.namespace, ref.name, sets[ref]] for ref in sorted(sets)]
-    return zlib.compress(json.dumps(lines, sort_keys=True, separators=(",", ":")).encode(), _QUICKLY)
+    return zlib.compress(orjson.dumps(lines, option=orjson.OPT_SORT_KEYS), _QUICKLY)
 
 
 def unpack(packed: bytes) -> dict[ObjectRef, Fields]:
@@ -107,7 +109,7 @@ def unpack(packed: bytes) -> dict[ObjectRef, Fields]:
     if not packed:
         return {}
     try:
-        lines = json.loads(zlib.decompress(packed))
+        lines = orjson.loads(zlib.decompress(packed))
         return {ObjectRef(*line[:4]): line[4] for line in lines}
     except (zlib.error, ValueError, TypeError, IndexError):
         return {}

@@ -7,10 +7,11 @@ would not do, since most kinds have none.
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+import orjson
 
 from agent.model.objects import MANAGER, SCALE_MANAGER, Ceded, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen
@@ -19,7 +20,7 @@ from agent.planning.fields import Fields
 
 def digest_of(data: Any) -> str:
     """The SHA-256 over canonical JSON, in hex: equal data, equal digest."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(data, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def fields_of(live: Manifest) -> Fields | None:
