@@ -21,6 +21,8 @@ def event(number: int, stage: str, *, verb: str = "watch", code: int = 200, **mo
         "verb": verb,
         "userAgent": f"{USER_AGENT}1.0",
         "requestURI": "/api/v1/pods",
+        "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
+        "stageTimestamp": "2026-01-01T00:00:01.000000Z",
         "responseStatus": {"code": code},
         **more,
     }
