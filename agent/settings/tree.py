@@ -105,12 +105,12 @@ class ClusterSettings(Branch):
     service_account: Name | None = None
     """The agent's own ServiceAccount; when set, the agent binds ClusterRole perigee-instance to it in each instance's
     namespace. Default: none, for an agent that runs with rights over the whole cluster already."""
-    requests_per_second: Annotated[float, Field(ge=1, le=10000)] = 200
-    """The most requests per second to the API server. Default 200, more than a healthy agent needs; where the server
-    answers 429, the agent is content with less by itself. Lower spares a weak API server, and large changes take
+    requests_per_second: Annotated[float, Field(ge=1, le=10000)] = 1000
+    """The most requests per second to the API server. Default 1000, more than a small API server can take: where it
+    answers 429, the agent is content with less by itself. Lower spares one that does not say so, and large changes take
     longer."""
-    request_burst: Annotated[int, Field(ge=1, le=100000)] = 400
-    """How many requests may come at once after a quiet time. Default 400."""
+    request_burst: Annotated[int, Field(ge=1, le=100000)] = 1000
+    """How many requests may come at once after a quiet time. Default 1000."""
 
 
 class LeaseSettings(Branch):

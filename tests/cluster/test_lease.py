@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from agent.model.lease import LeaseRecord
 from agent.planning.leadership import released
 from agent.ports import Leases
 from sandbox.realcluster import RealCluster
+from sandbox.testcluster import TestCluster
 from tests.cluster.conftest import Edge
 from tests.support.leases import LeaseServer, MemoryLeases
 
@@ -34,6 +35,16 @@ def leases(request: pytest.FixtureRequest, edge: Edge) -> Leases:
     if request.param == "memory":
         return MemoryLeases(LeaseServer())
     return ClusterLease(edge.client, edge.namespace, request_seconds=2)
+
+
+@pytest.fixture
+async def administrator(any_cluster: TestCluster) -> AsyncIterator[KubeClient]:
+    """Somebody who may do what the agent may not."""
+    client = KubeClient(await connect(any_cluster.kubeconfig))
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def test_what_is_written_is_read(leases: Leases) -> None:
@@ -79,14 +90,16 @@ async def changed_meanwhile(
     return written
 
 
-async def test_a_lease_that_is_made_or_deleted_while_it_is_watched_is_told(edge: Edge) -> None:
+async def test_a_lease_that_is_made_or_deleted_while_it_is_watched_is_told(
+    edge: Edge, administrator: KubeClient
+) -> None:
     leases = ClusterLease(edge.client, edge.namespace, request_seconds=2)
     async with asyncio.timeout(10), aclosing(leases.changes(None)) as changes:
         await changed_meanwhile(changes, leases, RECORD)
         async with asyncio.TaskGroup() as group:
             told = group.create_task(anext(changes))
             options = {"apiVersion": "v1", "kind": "DeleteOptions"}
-            await edge.client.send(Request("delete", "DELETE", path(edge.namespace), body=options))
+            await administrator.send(Request("delete", "DELETE", path(edge.namespace), body=options))
         assert told.result() is None
 
 
@@ -109,8 +122,8 @@ async def test_a_lease_that_somebody_else_made_is_understood(edge: Edge) -> None
     assert (await leases.write(replace(RECORD, resource_version=found.resource_version))).holder == "pod-a_1"
 
 
-async def test_a_namespace_that_does_not_exist_is_named_with_what_to_do(edge: Edge) -> None:
-    leases = ClusterLease(edge.client, "nowhere-to-be-found", request_seconds=2)
+async def test_a_namespace_that_does_not_exist_is_named_with_what_to_do(administrator: KubeClient) -> None:
+    leases = ClusterLease(administrator, "nowhere-to-be-found", request_seconds=2)
     assert await leases.read() is None
     with pytest.raises(Misconfigured, match="nowhere-to-be-found") as raised:
         await leases.write(RECORD)
