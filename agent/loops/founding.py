@@ -15,8 +15,8 @@ from agent.loops.applying import Applier
 from agent.loops.effects import Effects
 from agent.loops.progress import Progress
 from agent.loops.renderings import Rendering, Renderings
+from agent.loops.rights import once_allowed
 from agent.loops.surveys import Surveys
-from agent.model.errors import NotAuthorised
 from agent.model.instance import State
 from agent.model.labels import INSTANCE
 from agent.model.objects import ObjectRef, Owned, Rendered, Stage
@@ -28,8 +28,6 @@ from agent.planning.stages import Gate, Readiness, gate
 from agent.ports import HeldKeys, KeyPlace
 from agent.rendering import KEYS_SECRET, demanded_keys
 
-_RIGHTS_ARRIVE_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""A right that was granted a moment ago reaches the API server's authorizer a moment later."""
 Answer = TypeVar("Answer")
 
 
@@ -139,13 +137,7 @@ class Founding:
             await applier.carry_out(progress, planned)
 
     async def _once_allowed(self, progress: Progress, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        never = asyncio.Event()
-        for seconds in _RIGHTS_ARRIVE_SECONDS if progress.changes else ():
-            try:
-                return await call()
-            except NotAuthorised:
-                await self._effects.clock.wait(never, seconds=seconds)
-        return await call()
+        return await (once_allowed(self._effects.clock, call) if progress.changes else call())
 
 
 def _admits(rendered: Rendered) -> bool:

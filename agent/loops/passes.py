@@ -81,6 +81,11 @@ class KeepPass:
             deferred=progress.deferred,
         )
 
+    @property
+    def account(self) -> AgentAccount | None:
+        """The account that the agent binds its rights to, if it has to."""
+        return self._policy.account
+
     def observe(self, document: Document, inventory: Inventory) -> View:
         """How an instance fares that nobody may work on."""
         seen = self._effects.cluster.seen(document.instance.id)

@@ -61,7 +61,7 @@ class ReconcileLoop:
         self._statuses = statuses
         self._pace = pace
         self._keep = keep
-        self._remove = RemovePass(effects)
+        self._remove = RemovePass(effects, keep.account)
         self._queue = KeyQueue(effects.clock)
         self._inventories: dict[str, Inventory | AgentError] = {}
         self._looks: dict[str, Look] = {}

@@ -72,8 +72,7 @@ def _data(inventory: Inventory, seen: Mapping[ObjectRef, Seen], retain: frozense
         return Step(done=True)
     if inventory.namespace_created:
         return _end(namespace)
-    rights = tuple(one for one in seen.values() if one.ref.kind == "RoleBinding" and one.ownership)
-    return Step(rights, done=True)
+    return Step(_rights(seen), done=True)
 
 
 def searchable(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> bool:
@@ -83,6 +82,15 @@ def searchable(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> bool:
     home = _home(seen)
     hidden = any(owned.ref.kind in UNWATCHED for owned in inventory.owned)
     return hidden and home is not None and not home.terminating
+
+
+def admitted(seen: Mapping[ObjectRef, Seen]) -> bool:
+    """Whether the object that binds our rights in the namespace is there."""
+    return bool(_rights(seen))
+
+
+def _rights(seen: Mapping[ObjectRef, Seen]) -> tuple[Seen, ...]:
+    return tuple(one for one in seen.values() if one.ref.kind == "RoleBinding" and one.ownership)
 
 
 def _home(seen: Mapping[ObjectRef, Seen]) -> Seen | None:

@@ -17,6 +17,7 @@ from agent.model.instance import Instance
 from agent.model.objects import Manifest, ObjectRef, Rendered, Stage
 from agent.ports import KeyDemand
 from agent.rendering import access, broker, components, database, environment, migration, namespace, network, workers
+from agent.rendering.access import closing
 from agent.rendering.blueprint import AgentAccount, Blueprint
 from agent.rendering.names import KEYS_SECRET
 from agent.rendering.projection import RenderInputs, blueprint, demanded
@@ -26,6 +27,7 @@ __all__ = [
     "RENDERER_VERSION",
     "AgentAccount",
     "RenderInputs",
+    "closing",
     "demanded_keys",
     "digest",
     "render",

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from agent.model.labels import INSTANCE
 from agent.model.objects import Manifest
 from agent.rendering import labels, names
-from agent.rendering.blueprint import Blueprint
+from agent.rendering.blueprint import AgentAccount, Blueprint
 from agent.rendering.names import Role
 
 RBAC = "rbac.authorization.k8s.io"
@@ -21,16 +22,22 @@ AGENT_ROLE = "perigee-instance"
 
 def opening(blueprint: Blueprint) -> Iterator[Manifest]:
     """What lets the agent work in the namespace, if it depends on that; needed before anything else is made there."""
-    if blueprint.account is None:
-        return
-    yield {
+    if blueprint.account is not None:
+        yield _binding(blueprint.account, labels.metadata(blueprint, AGENT_BINDING, labels.common(blueprint)))
+
+
+def closing(account: AgentAccount, namespace: str, instance_id: str) -> Manifest:
+    """The same for an instance that is only taken away any more, and was never drawn or no longer is."""
+    return _binding(account, {"name": AGENT_BINDING, "namespace": namespace, "labels": {INSTANCE: instance_id}})
+
+
+def _binding(account: AgentAccount, metadata: Manifest) -> Manifest:
+    return {
         "apiVersion": f"{RBAC}/v1",
         "kind": "RoleBinding",
-        "metadata": labels.metadata(blueprint, AGENT_BINDING, labels.common(blueprint)),
+        "metadata": metadata,
         "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": AGENT_ROLE},
-        "subjects": [
-            {"kind": "ServiceAccount", "namespace": blueprint.account.namespace, "name": blueprint.account.name},
-        ],
+        "subjects": [{"kind": "ServiceAccount", "namespace": account.namespace, "name": account.name}],
     }
 
 

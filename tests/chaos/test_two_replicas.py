@@ -62,7 +62,7 @@ async def judged(pair: Pair, log: AuditLog, mark: AuditMark) -> Judged:
 
 async def record_is_true(pair: Pair) -> None:
     """What the record says was made is what is there: of two histories, at most one could be true."""
-    world = World(pair.path.cluster, pair.path.namespace, pair.path.client, pair.instance_id)
+    world = World(pair.path.granted, pair.path.namespace, pair.path.client, pair.instance_id)
     inventory, applied = await world.inventory(), await world.applied()
     assert inventory is not None
     owned = {owned.ref.name: owned.uid for owned in inventory.owned if owned.ref.kind == "Deployment"}

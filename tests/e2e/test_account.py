@@ -16,7 +16,7 @@ from agent.model.facts import ReconcileFinished
 from control_plane.server import ControlPlane
 from sandbox.realcluster import RealCluster
 from sandbox.testcluster import AuditLog
-from tests.support.journey import Journey, journey, ready
+from tests.support.journey import Journey, journey, ready, settled
 from tests.support.rights import ACCOUNT, RBAC, rights
 
 
@@ -78,3 +78,14 @@ async def test_an_instance_from_before_the_account_is_taken_over(way: Journey) -
     async with way.agent():
         await become_ready(way, instance_id, components={"apiServer": {"replicas": 2}})
         assert await way.exists(binding_of(instance_id))
+
+
+async def test_an_instance_is_taken_away_although_its_binding_was(way: Journey) -> None:
+    instance_id = str(uuid.uuid4())
+    async with way.agent():
+        await become_ready(way, instance_id)
+        await way.client.send(Request("delete", "DELETE", binding_of(instance_id)))
+    async with way.agent():
+        revision = await way.publish(instance_id, state="deleted", retain=[])
+        await way.told(instance_id, lambda told: told.revision == revision and settled("Deleted")(told))
+    assert not await way.exists(f"/api/v1/namespaces/af-{instance_id[:8]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -20,20 +20,21 @@ from agent.wire.trust import TrustBundle, fingerprint, verify_first
 from sandbox.testcluster import TestCluster
 from tests.support.builders import an_entry, document_bytes
 from tests.support.hostile import HostilePlane, Listener, an_index, listening
+from tests.support.rights import Granted, agent_of
 from tests.support.wire import ROOT, SECOND_ROOT, STRANGER, a_role, a_trust_envelope, some_trust_data
 
 
 class Stage:
     """Two instances on one cluster: one goes on honestly, the other is lied about."""
 
-    def __init__(self, cluster: TestCluster, namespace: str) -> None:
-        self._cluster = cluster
+    def __init__(self, granted: Granted, namespace: str) -> None:
+        self._granted = granted
         self._namespace = namespace
         self.plane = HostilePlane()
         self.honest, self.other = str(uuid.uuid4()), str(uuid.uuid4())
 
     def listening(self, *, trust: TrustBundle | None = None) -> AbstractAsyncContextManager[Listener]:
-        return listening(self.plane, self._cluster, self._namespace, trust=trust)
+        return listening(self.plane, self._granted, self._namespace, trust=trust)
 
     def document(self, instance_id: str, *, revision: int = 1, **fields: Any) -> tuple[Entry, bytes]:
         raw = document_bytes(instance_id, namespace=f"af-{instance_id[:8]}", **fields)
@@ -48,8 +49,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(any_cluster: TestCluster, any_namespace: str) -> Stage:
-    return Stage(any_cluster, any_namespace)
+async def stage(any_cluster: TestCluster, any_namespace: str) -> AsyncIterator[Stage]:
+    async with agent_of(any_cluster, any_namespace) as granted:
+        yield Stage(granted, any_namespace)
 
 
 def is_reconciled(instance_id: str, fact: Fact) -> bool:

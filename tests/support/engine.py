@@ -20,6 +20,7 @@ from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
 from agent.model.lease import Term
 from agent.ports import Clock, Telemetry
+from agent.rendering import AgentAccount
 
 PACE = ReconcilePace(
     concurrency=2,
@@ -33,13 +34,16 @@ PACE = ReconcilePace(
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What an engine stands on: the edge that watches, the client that acts, where facts go, and the clock."""
+    """What an engine stands on: the edge that watches, the client that acts, where facts go, the clock, and the
+    account that it binds its rights to, where it needs to.
+    """
 
     edge: KubernetesCluster
     client: KubeClient
     namespace: str
     telemetry: Telemetry
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
+    account: str | None = None
 
     def effects(self) -> Effects:
         """The ports of a pass."""
@@ -54,5 +58,6 @@ class Bench:
     ) -> ReconcileLoop:
         """The loop."""
         effects = self.effects()
-        keep = KeepPass(effects, Policy(self.namespace, None, prune_limit), Rolls(1))
+        account = AgentAccount(self.namespace, self.account) if self.account is not None else None
+        keep = KeepPass(effects, Policy(self.namespace, account, prune_limit), Rolls(1))
         return ReconcileLoop(effects, accepted, statuses, pace=pace, keep=keep)

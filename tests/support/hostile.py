@@ -25,9 +25,9 @@ from agent.wire.envelope import INDEX_TYPE, SigningKey, sign
 from agent.wire.index import EntryV1, IndexV1, IndexVerifier
 from agent.wire.strict import canonical
 from agent.wire.trust import TrustBundle
-from sandbox.testcluster import TestCluster
 from tests.support.engine import Bench
 from tests.support.journey import Facts
+from tests.support.rights import Granted
 from tests.support.wire import CLUSTER, INDEX, a_trust_bundle
 
 
@@ -97,11 +97,11 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    plane: HostilePlane, cluster: TestCluster, namespace: str, *, trust: TrustBundle | None = None
+    plane: HostilePlane, granted: Granted, namespace: str, *, trust: TrustBundle | None = None
 ) -> AsyncIterator[Listener]:
     """The poll and reconcile loops over a real cluster edge, as the wiring would connect them."""
     clock, facts = SystemClock(), Facts()
-    client = KubeClient(await connect(cluster.kubeconfig))
+    client = KubeClient(await connect(granted.kubeconfig))
     shelf, edge = SecretShelf(client, namespace), KubernetesCluster(client, clock)
     listener = Listener(facts, Accepted(), Statuses(), client)
     poll = PollLoop(
@@ -110,7 +110,8 @@ async def listening(
         listener.statuses,
         pace=PollPace(10, 0.05, 0.2),
     )
-    reconcile = Bench(edge, client, namespace, facts).reconciling(listener.accepted, listener.statuses)
+    bench = Bench(edge, client, namespace, facts, account=granted.account)
+    reconcile = bench.reconciling(listener.accepted, listener.statuses)
     try:
         async with asyncio.TaskGroup() as group:
             watch_stop = asyncio.Event()

@@ -10,12 +10,13 @@ from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from sandbox.testcluster import TestCluster
 from tests.integration.loops.lives import World
+from tests.support.rights import Granted
 
 
 @pytest.fixture
 async def world(embedded_cluster: TestCluster, embedded_namespace: str) -> AsyncIterator[World]:
     client = KubeClient(await connect(embedded_cluster.kubeconfig))
     try:
-        yield World(embedded_cluster, embedded_namespace, client)
+        yield World(Granted(embedded_cluster.kubeconfig, None), embedded_namespace, client)
     finally:
         await client.close()

@@ -23,10 +23,10 @@ from agent.model.desired import Desired, Document, Standing
 from agent.model.errors import Missing
 from agent.model.objects import Inventory
 from agent.planning.ownership import ownership_of
-from sandbox.testcluster import TestCluster
 from tests.support.builders import a_document
 from tests.support.engine import Bench
 from tests.support.journey import Facts
+from tests.support.rights import Granted
 
 COLLECTIONS = (
     "/api/v1/{}/resourcequotas",
@@ -127,9 +127,12 @@ class Life:
 
 @dataclass(slots=True)
 class World:
-    """A cluster, an agent's namespace in it and one instance."""
+    """A cluster, an agent's namespace in it, what the agent may do there, and one instance.
 
-    cluster: TestCluster
+    ``client`` is somebody else, who may do anything.
+    """
+
+    granted: Granted
     namespace: str
     client: KubeClient
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -149,12 +152,13 @@ class World:
     ) -> AsyncIterator[Life]:
         """A life with an empty memory, for as long as the block runs or until it dies."""
         clock = SystemClock()
-        connection = await connect(self.cluster.kubeconfig)
+        connection = await connect(self.granted.kubeconfig)
         client = MortalClient(connection, dies_after=dies_after, tamper=tamper)
         watching = KubeClient(connection)
         edge = _Edge(client, watching, clock)
         accepted, statuses, facts = Accepted(), Statuses(), Facts()
-        loop = Bench(edge, client, self.namespace, facts).reconciling(accepted, statuses)
+        bench = Bench(edge, client, self.namespace, facts, account=self.granted.account)
+        loop = bench.reconciling(accepted, statuses)
         life = Life(client, accepted, statuses, loop, facts)
         if documents:
             life.want(*documents)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
+from agent.cluster.client import KubeClient
+from agent.cluster.connection import connect
+from sandbox.realcluster import RealCluster
 from tests.integration.loops.lives import World
+from tests.support.rights import agent_of
 
 
 async def a_life_that_dies(world: World, *, after: int) -> bool:
@@ -68,3 +73,32 @@ async def test_a_birth_that_is_cut_short_is_finished_by_the_next_life(world: Wor
 async def test_a_birth_that_is_cut_short_can_be_undone(world: World, after: int) -> None:
     assert await a_life_that_dies(world, after=after)
     await leaves_nothing(world)
+
+
+@pytest.fixture
+async def confined(real_cluster: RealCluster, real_namespace: str) -> AsyncIterator[World]:
+    """A world in which the agent has the rights of the role file and no others."""
+    client = KubeClient(await connect(real_cluster.kubeconfig))
+    try:
+        async with agent_of(real_cluster, real_namespace) as granted:
+            yield World(granted, real_namespace, client)
+    finally:
+        await client.close()
+
+
+BEFORE_THE_RIGHTS_AND_AFTER = range(1, 7)
+"""An agent dies before it made the namespace, in which it may do nothing yet, before and after it bound its rights."""
+
+
+@pytest.mark.parametrize("after", BEFORE_THE_RIGHTS_AND_AFTER)
+async def test_a_birth_that_is_cut_short_leaves_nobody_without_rights(confined: World, after: int) -> None:
+    assert await a_life_that_dies(confined, after=after)
+    await recovers(confined)
+
+
+@pytest.mark.parametrize("after", BEFORE_THE_RIGHTS_AND_AFTER)
+async def test_a_birth_that_is_cut_short_can_be_undone_with_the_rights_that_there_are(
+    confined: World, after: int
+) -> None:
+    assert await a_life_that_dies(confined, after=after)
+    await leaves_nothing(confined)

@@ -81,10 +81,10 @@ Harm = Callable[[World, Entry], Awaitable[None]]
 async def test_what_is_harmed_between_two_lives_is_fetched_and_kept_again(world: World, harm: Harm) -> None:
     plane, first, second = HostilePlane(), a_paused_document(world, 1), a_paused_document(world, 2)
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
     await harm(world, first[0])
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         assert await kept(world) == {first[0].digest}
         say(plane, 2, first, second)
@@ -95,7 +95,7 @@ async def test_what_is_harmed_between_two_lives_is_fetched_and_kept_again(world:
 async def test_a_head_that_is_deleted_while_the_agent_runs_is_made_again(world: World) -> None:
     plane, first, second = HostilePlane(), a_paused_document(world, 1), a_paused_document(world, 2)
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         await delete_head(world, first[0])
         say(plane, 2, first, second)
@@ -107,7 +107,7 @@ async def test_a_head_that_is_deleted_while_the_agent_runs_is_made_again(world: 
 async def test_an_unlisted_document_stays_in_force_when_its_copy_is_lost(world: World) -> None:
     plane, first, second = HostilePlane(), a_paused_document(world, 1), a_paused_document(world, 2)
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         await delete_head(world, first[0])
         say(plane, 2, second)
@@ -120,12 +120,12 @@ async def test_an_unlisted_document_stays_in_force_when_its_copy_is_lost(world: 
 async def test_a_damaged_head_is_named_and_deleting_it_helps(world: World, content: bytes) -> None:
     plane, first = HostilePlane(), a_paused_document(world)
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
     patch = {"data": {"head": base64.b64encode(content).decode()}}
     path = secret(world, HEAD)
     await world.send("patch", "PATCH", path, body=patch, content_type="application/merge-patch+json")
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         fact = await listener.facts.wait(lambda fact: HEAD in repr(fact), seconds=20)
         assert "delete it" in repr(fact)
         await delete_head(world, first[0])
@@ -135,10 +135,10 @@ async def test_a_damaged_head_is_named_and_deleting_it_helps(world: World, conte
 async def test_what_was_restored_was_not_accepted_just_now(world: World) -> None:
     plane, silent, first = HostilePlane(), HostilePlane(), a_paused_document(world)
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
     silent.say(b"nonsense")
-    async with listening(silent, world.cluster, world.namespace) as listener:
+    async with listening(silent, world.granted, world.namespace) as listener:
         await listener.facts.wait(lambda fact: "index" in repr(fact), seconds=20)
         assert set(listener.accepted.desired.documents) == {first[0].id}
         assert not [fact for fact in listener.facts.stated if isinstance(fact, IndexAccepted)]
@@ -158,7 +158,7 @@ async def test_an_error_that_nobody_foresaw_stops_one_poll_and_not_the_agent(wor
 
     plane = BrokenPlane()
     say(plane, 1, a_paused_document(world))
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         said = repr(listener.facts.stated) + repr(listener.statuses.conditions())
         assert "KeyError at test_kept_state.py:" in said
@@ -170,7 +170,7 @@ async def test_a_tombstone_that_was_carried_out_goes_and_nothing_older_comes_bac
     plane, other = HostilePlane(), a_paused_document(world, 1)
     older, (grave, raw) = a_paused_document(world), a_tombstone(world, revision=3)
     say(plane, 1, (grave, raw), other)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         listener.accepted.carried_out(listener.accepted.desired.documents[grave.id])
         say(plane, 2, other)
@@ -181,7 +181,7 @@ async def test_a_tombstone_that_was_carried_out_goes_and_nothing_older_comes_bac
         await accepted(listener, 3)
         assert listener.accepted.desired.refusals[grave.id].reason == "RevisionWentBack"
     assert await kept(world) == {other[0].digest}
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 3)
         assert listener.accepted.desired.refusals[grave.id].reason == "RevisionWentBack"
         newer = replace(older[0], revision=4), older[1]
@@ -193,7 +193,7 @@ async def test_a_tombstone_that_was_carried_out_goes_and_nothing_older_comes_bac
 async def test_a_tombstone_with_work_left_stays_when_it_is_no_longer_listed(world: World) -> None:
     plane, (grave, raw) = HostilePlane(), a_tombstone(world, revision=3)
     say(plane, 1, (grave, raw))
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         say(plane, 2)
         await accepted(listener, 2)
@@ -205,12 +205,12 @@ async def test_a_document_that_was_lost_while_the_agent_slept_does_not_come_back
     plane, first = HostilePlane(), a_paused_document(world)
     newest = replace(first[0], revision=5), first[1]
     say(plane, 1, newest)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
     await delete_document(world, first[0])
     older = a_paused_document(world, team="older")
     say(plane, 2, older)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 2)
         assert listener.accepted.desired.refusals[first[0].id].reason == "RevisionWentBack"
         say(plane, 3, newest)
@@ -222,7 +222,7 @@ async def test_a_refusal_of_an_instance_that_never_was_is_forgotten_with_its_lin
     plane, first, raw = HostilePlane(), a_paused_document(world, 1), b"nonsense"
     bad = an_entry(raw, str(uuid.uuid4()))
     say(plane, 1, first, (bad, raw))
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         listener.statuses.told(listener.statuses.untold())
         assert listener.condition(bad.id, "Accepted").reason == "Malformed"
@@ -246,7 +246,7 @@ async def test_bytes_that_were_refused_are_not_fetched_and_told_again_with_each_
     plane, first, second, raw = CountingPlane(), a_paused_document(world, 1), a_paused_document(world, 2), b"nonsense"
     bad = an_entry(raw, str(uuid.uuid4()))
     say(plane, 1, first, (bad, raw))
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         say(plane, 2, first, second, (bad, raw))
         await accepted(listener, 2)
@@ -260,7 +260,7 @@ async def test_what_another_agent_accepted_meanwhile_is_what_the_next_answer_is_
     later = a_paused_document(world, team="later")
     newest = replace(later[0], revision=7), later[1]
     say(plane, 1, first)
-    async with listening(plane, world.cluster, world.namespace) as listener:
+    async with listening(plane, world.granted, world.namespace) as listener:
         await accepted(listener, 1)
         await accept_elsewhere(world, 5, newest)
         say(plane, 3, first)

@@ -12,6 +12,7 @@ from agent.cluster.connection import connect
 from sandbox.cluster import EmbeddedCluster, Latencies
 from tests.integration.loops.lives import World
 from tests.support.clusters import fresh_namespace
+from tests.support.rights import Granted
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ async def slow_world() -> AsyncIterator[World]:
     async with EmbeddedCluster.serve(latencies=Latencies(pod_start_seconds=10_000)) as cluster:
         client = KubeClient(await connect(cluster.kubeconfig))
         async with fresh_namespace(cluster) as namespace:
-            yield World(cluster, namespace, client)
+            yield World(Granted(cluster.kubeconfig, None), namespace, client)
         await client.close()
 
 

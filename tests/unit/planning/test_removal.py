@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.model.instance import Retain
 from agent.model.objects import Inventory, Owned
 from agent.model.observed import Home, Seen
-from agent.planning.removal import Step, next_step, searchable
+from agent.planning.removal import Step, admitted, next_step, searchable
 from tests.support.builders import AN_ID, a_manifest, as_applied
 
 EVERYTHING = frozenset(Retain)
@@ -130,6 +130,12 @@ def test_nobody_looks_for_hidden_objects_where_there_are_no_rights_to() -> None:
     assert not searchable(hiding, {NAMESPACE.ref: replace(NAMESPACE, terminating=True)})
     watched = replace(INVENTORY, owned=(Owned(WEB.ref),))
     assert not searchable(watched, {NAMESPACE.ref: NAMESPACE})
+
+
+def test_rights_count_where_we_bound_them() -> None:
+    assert admitted({RIGHTS.ref: RIGHTS})
+    assert not admitted({RIGHTS.ref: replace(RIGHTS, ownership="")})
+    assert not admitted({NAMESPACE.ref: NAMESPACE})
 
 
 def test_what_no_watch_covers_went_with_the_namespace() -> None:
