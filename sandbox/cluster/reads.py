@@ -79,7 +79,7 @@ def _past(api: Api, target: Target, ask: Ask, version: int) -> list[Stored]:
 
 def _token(version: int, last: Stored, target: Target) -> str:
     start = last.name if target.namespace else "/".join(filter(None, last.key))
-    return _written({"v": "meta.k8s.io/v1", "rv": version, "start": f"{start}\0"})
+    return _written({"v": "meta.k8s.io/v1", "rv": version, "start": f"/{start}\0"})
 
 
 def _going_on(token: str) -> str:
@@ -89,7 +89,7 @@ def _going_on(token: str) -> str:
 def _continued(token: str, target: Target) -> tuple[int, tuple[str, str]]:
     try:
         page = _read(token)
-        namespace, _, name = page["start"].removesuffix("\0").rpartition("/")
+        namespace, _, name = page["start"].strip("/\0").rpartition("/")
         return int(page["rv"]), (target.namespace or namespace, name)
     except (KeyError, TypeError, ValueError) as fault:
         raise errors.bad_request(f"invalid continue token: continue key is not valid: {fault}") from fault

@@ -144,7 +144,8 @@ class Server:
         try:
             await response.prepare(asked.request)
             await relay(self._faults, asked, chunks, response.write)
-            await response.write_eof()
+            if asked.is_open:
+                await response.write_eof()
         finally:
             self._audit(seen, 200)
         return response

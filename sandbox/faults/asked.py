@@ -50,6 +50,11 @@ class Asked:
         """The format of the body, without parameters."""
         return self.headers.get("Content-Type", "application/octet-stream").partition(";")[0].strip().lower()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer can still be sent."""
+        return self.request.transport is not None and not self.request.transport.is_closing()
+
     def hang_up(self) -> None:
         """Break the connection."""
         if self.request.transport is not None:

@@ -117,7 +117,8 @@ class _Passing:
         response = web.StreamResponse(headers=headers)
         await response.prepare(asked.request)
         await relay(self._plan, asked, _pieces(answer), response.write)
-        await response.write_eof()
+        if asked.is_open:
+            await response.write_eof()
         return response
 
 

@@ -109,7 +109,7 @@ async def _halve(met: _Met, what: Halved, asked: Asked, onwards: Answer) -> web.
     await begun.prepare(asked.request)
     await begun.write(answer.body[: int(len(answer.body) * what.share)])
     if what.hangs:
-        await met.hang(asked)
+        await met.lifted.wait()
     asked.hang_up()
     return begun
 

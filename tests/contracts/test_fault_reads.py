@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from sandbox.faults import Fault, FaultPlan, FaultyCluster, Gone, Stale, Where
+from sandbox.faults.proxy import FaultProxy
+from sandbox.realcluster import Programs, RealCluster
 from tests.support.kube import Json, Kube, connected
 from tests.support.objects import Objects, config_map, deployment
+from tests.support.widgets import defined
 
 ONE = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 MANY = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
@@ -161,3 +167,34 @@ async def test_an_exact_moment_that_is_gone(objects: Objects, faults: FaultPlan)
         assert answer.body["message"] == "The resourceVersion for the provided list is too old."
         assert (await objects.kube.request("GET", objects.collection(config_map()))).status == 200
     assert loss.count == 1
+
+
+async def test_history_that_is_gone_is_worded_as_by_the_real_server(real_programs: Programs) -> None:
+    """Compacted away below a cluster of its own; of a kind that is new, no cache holds what etcd has lost."""
+    async with (
+        RealCluster(real_programs, name="compacted") as cluster,
+        FaultProxy.serve(cluster) as proxy,
+        connected(proxy.kubeconfig) as kube,
+        defined(kube, "default") as widgets,
+    ):
+        for name in ("a", "b", "c"):
+            await kube.request("POST", widgets.collection, widgets.widget(name))
+        first = await kube.request("GET", widgets.collection, params={"limit": "1"})
+        await compact(cluster, int(version_of(first.body)) - 1)
+        page = json.dumps({"v": "meta.k8s.io/v1", "rv": 5, "start": "a\0"}, separators=(",", ":"))
+        token = {"continue": base64.urlsafe_b64encode(page.encode()).decode().rstrip("=")}
+        for params in (token, {"resourceVersion": "5", "resourceVersionMatch": "Exact"}):
+            genuine = await kube.request("GET", widgets.collection, params=params)
+            with proxy.faults.on(Fault(Gone())):
+                ours = await kube.request("GET", widgets.collection, params=params)
+            assert (ours.status, ours.body) == (genuine.status, genuine.body)
+            assert ours.status == 410
+
+
+async def compact(cluster: RealCluster, version: int) -> None:
+    """Have etcd forget what was before a version."""
+    connector = aiohttp.UnixConnector(path=str(cluster.home / "etcd.sock"))
+    async with aiohttp.ClientSession(connector=connector) as session:
+        wish = {"revision": str(version), "physical": True}
+        async with session.post("http://etcd/v3/kv/compaction", json=wish) as answer:
+            assert answer.status == 200, await answer.text()
