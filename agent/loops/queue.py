@@ -39,6 +39,7 @@ class KeyQueue:
         self._wake = asyncio.Event()
         self._closed = False
         self._favoured = 0
+        self._favours = 0
 
     def __len__(self) -> int:
         return len(self._asked)
@@ -96,7 +97,11 @@ class KeyQueue:
             self._favoured = 0
             return lines[0]
         self._favoured = (self._favoured + 1) % (_FAVOURED + 1)
-        return lines[0] if self._favoured else lines[-1]
+        if self._favoured:
+            return lines[0]
+        # The lower classes take turns: were it always the last one's, the one in between would starve.
+        self._favours += 1
+        return lines[1 + self._favours % (len(lines) - 1)]
 
     def done(self, key: str) -> None:
         """The work on the key ended; if it was asked for meanwhile, it waits again."""

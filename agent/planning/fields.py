@@ -87,15 +87,17 @@ def _place(node: Any, element: str) -> Any:
     wanted = json.loads(rest)
     if sort == "v":
         return node.index(wanted) if wanted in node else None
-    # A key may hold a value that the manifest leaves to a default, such as a port's protocol.
-    fitting = (place for place, item in enumerate(node) if isinstance(item, dict) and _fits(item, wanted))
-    return next(fitting, None)
+    # A key may hold a value that the manifest leaves to a default, such as a port's protocol; of two items that would
+    # fit then, such as a port for each protocol, the one is meant that says it itself.
+    said = [_fits(item, wanted) for item in node]
+    return said.index(max(said)) if any(said) else None
 
 
-def _fits(item: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return any(name in item for name in wanted) and all(
-        item.get(name, value) == value for name, value in wanted.items()
-    )
+def _fits(item: Any, wanted: Mapping[str, Any]) -> int:
+    """How many of the key's values the item says itself; 0 if it is another one."""
+    if not isinstance(item, dict) or any(item.get(name, value) != value for name, value in wanted.items()):
+        return 0
+    return sum(name in item for name in wanted)
 
 
 def pack(sets: Mapping[ObjectRef, Fields]) -> bytes:
