@@ -14,11 +14,11 @@ from agent.loops.contests import Contests
 from agent.loops.effects import Effects
 from agent.loops.progress import Progress
 from agent.model.changes import Action, Change
-from agent.model.errors import Conflict, FieldConflict, ImmutableField
+from agent.model.errors import AgentError, Conflict, FieldConflict, ImmutableField
 from agent.model.objects import SCALE_MANAGER, Ceded, Manifest, ObjectRef
 from agent.model.observed import Seen
 from agent.planning import adoption
-from agent.planning.conflict import judge
+from agent.planning.conflict import Verdict, judge
 from agent.planning.diff import Planned, explained
 from agent.planning.fields import members, text, without
 from agent.planning.immutable import Passage, Way, passage
@@ -123,32 +123,39 @@ class Applier:
     async def _send(self, progress: Progress, target: _Target) -> Change:
         try:
             live = await self._effects.verbs.apply(target.manifest)
-        except FieldConflict as conflict:
-            return await self._contest(progress, target, conflict)
-        progress.remember(owned_as(target.manifest, live), fields_of(live))
+        except FieldConflict:
+            return await self._contest(progress, target)
+        _remember(progress, target, live)
         return target.change
 
-    async def _contest(self, progress: Progress, target: _Target, conflict: FieldConflict) -> Change:
+    async def _contest(self, progress: Progress, target: _Target) -> Change:
         """Take back what was ours, leave the rest to who holds it; nothing but what was judged is forced."""
+        last: AgentError = Conflict(f"{target.ref} keeps changing while it is applied")
         for _ in range(_TRIES):
             live = await self._effects.cluster.read(target.ref)
             if live is None:
                 raise Conflict(f"{target.ref} went while it was applied")
+            try:
+                return await self._judged(progress, target, live)
+            except (Conflict, FieldConflict) as error:
+                last = error
+        raise last
+
+    async def _judged(self, progress: Progress, target: _Target, live: Manifest) -> Change:
+        # What others took since the first try must be judged like the rest: so the conflict is asked for again, in the
+        # very state to which force is then applied.
+        verdict = Verdict((), ())
+        try:
+            after = await self._effects.verbs.apply(_as_of(live, target.manifest))
+        except FieldConflict as conflict:
             verdict = judge(conflict.fields, live, ours=self._ours(progress, target))
             lean = without(target.manifest, (ceded.path for ceded in verdict.left))
-            lean["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"]
-            try:
-                after = await self._effects.verbs.apply(lean, force=bool(verdict.forced) and not verdict.unclear)
-            except FieldConflict as again:
-                conflict = again
-            except Conflict:
-                continue
-            else:
-                progress.remember(owned_as(target.manifest, after, ceded=verdict.left), fields_of(after))
-                if verdict.forced:
-                    self._contests.count(target.ref, self._effects.clock.monotonic())
-                return _told(target.change, verdict.left)
-        raise conflict
+            force = bool(verdict.forced) and not verdict.unclear
+            after = await self._effects.verbs.apply(_as_of(live, lean), force=force)
+        _remember(progress, target, after, left=verdict.left)
+        if verdict.forced:
+            self._contests.count(target.ref, self._effects.clock.monotonic())
+        return _told(target.change, verdict.left)
 
     def _ours(self, progress: Progress, target: _Target) -> frozenset[str] | None:
         if self._contests.endless(target.ref, self._effects.clock.monotonic()):
@@ -159,6 +166,19 @@ class Applier:
         ours = progress.once_ours(target.ref)
         ceded = known.ceded if known is not None else ()
         return ours - {text(one.path) for one in ceded}
+
+
+def _remember(progress: Progress, target: _Target, after: Manifest, *, left: tuple[Ceded, ...] = ()) -> None:
+    known = progress.lines.get(target.ref)
+    owned = owned_as(target.manifest, after, ceded=left)
+    # What a sleeper had before it slept is known nowhere else.
+    progress.remember(replace(owned, parked=known.parked if known is not None else None), fields_of(after))
+
+
+def _as_of(live: Manifest, manifest: Manifest) -> Manifest:
+    """The manifest, to be applied only while the object is as it was read."""
+    metadata = {**manifest["metadata"], "resourceVersion": live["metadata"]["resourceVersion"]}
+    return {**manifest, "metadata": metadata}
 
 
 def _only_replicas(manifest: Manifest, replicas: int) -> Manifest:

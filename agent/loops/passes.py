@@ -26,7 +26,7 @@ from agent.model.observed import Seen
 from agent.planning import guard, scaling, windows
 from agent.planning.diff import UNWATCHED, Planned, diff, renewed, settled, superseded
 from agent.planning.health import View
-from agent.planning.stages import BINDING, Gate, Readiness, failed, gate, order, standing
+from agent.planning.stages import BINDING, Expected, Gate, Readiness, failed, gate, order, standing
 from agent.rendering import KEYS_SECRET, RENDERER_VERSION, AgentAccount
 
 _PARALLEL_APPLIES = 8
@@ -169,7 +169,7 @@ class KeepPass:
             await self._scale(progress, rendering, wanted)
             await self._apply(progress, [one for one in planned if _allowed(one, held_back)])
             await self._scale(progress, rendering, wanted)  # an apply may have found who else holds the replicas
-            awaited = [one for one in rendering.awaited if one.stage is stage]
+            awaited = [one for one in self._awaited(progress, rendering) if one.stage is stage]
             if stage not in BINDING:
                 # What is wrong with one object is no reason to hold up what can do without it.
                 awaited = [one for one in awaited if one.ref not in progress.blocked]
@@ -181,12 +181,15 @@ class KeepPass:
     def _gates(self, progress: Progress, rendering: Rendering) -> Pending | None:
         seen = self._seen(progress)
         # What no watch covers need not have been looked at yet.
-        awaited = [one for one in rendering.awaited if one.ref.kind not in UNWATCHED]
+        awaited = [one for one in self._awaited(progress, rendering) if one.ref.kind not in UNWATCHED]
         for stage in order(progress.instance.state):
             judged = gate(stage, awaited, seen)
             if judged.readiness is not Readiness.READY:
                 return stage, judged
         return None
+
+    def _awaited(self, progress: Progress, rendering: Rendering) -> tuple[Expected, ...]:
+        return scaling.awaited(progress.instance.state, rendering.awaited, progress.lines)
 
     def _seen(self, progress: Progress) -> Mapping[ObjectRef, Seen]:
         return self._effects.cluster.seen(progress.instance.id)

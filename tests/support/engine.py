@@ -20,7 +20,7 @@ from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
 from agent.model.lease import Term
 from agent.ports import Clock, Telemetry
-from agent.rendering import AgentAccount
+from agent.rendering import RENDERER_VERSION, AgentAccount
 
 PACE = ReconcilePace(
     concurrency=2,
@@ -30,6 +30,23 @@ PACE = ReconcilePace(
     least_backoff_seconds=0.05,
     most_backoff_seconds=0.3,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What differs from test to test of an engine's rhythm and of the agent's own rules."""
+
+    pace: ReconcilePace = PACE
+    prune_limit: int = 20
+    roll_limit: int = 1
+    renderer: str = RENDERER_VERSION
+
+    def policy(self, namespace: str, account: AgentAccount | None) -> Policy:
+        """The rules as the passes take them."""
+        return Policy(namespace, account, self.prune_limit, self.renderer)
+
+
+PLAIN = Rules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +70,9 @@ class Bench:
         records = Records(ClusterInventories(shelf), GeneratedKeys(self.client, shelf, verbs), journal)
         return Effects(self.edge, verbs, records, self.telemetry, self.clock)
 
-    def reconciling(
-        self, accepted: Accepted, statuses: Statuses, *, pace: ReconcilePace = PACE, prune_limit: int = 20
-    ) -> ReconcileLoop:
+    def reconciling(self, accepted: Accepted, statuses: Statuses, *, rules: Rules = PLAIN) -> ReconcileLoop:
         """The loop."""
         effects = self.effects()
         account = AgentAccount(self.namespace, self.account) if self.account is not None else None
-        keep = KeepPass(effects, Policy(self.namespace, account, prune_limit), Rolls(1))
-        return ReconcileLoop(effects, accepted, statuses, pace=pace, keep=keep)
+        keep = KeepPass(effects, rules.policy(self.namespace, account), Rolls(rules.roll_limit))
+        return ReconcileLoop(effects, accepted, statuses, pace=rules.pace, keep=keep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,15 +16,19 @@ from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.loops.accepted import Accepted
 from agent.loops.pace import SystemClock
+from agent.loops.progress import Look
+from agent.loops.queue import Urgency
 from agent.loops.reconcile import ReconcileLoop
 from agent.loops.statuses import Statuses
 from agent.model.conditions import Condition
 from agent.model.desired import Desired, Document, Standing
 from agent.model.errors import Missing
+from agent.model.facts import ReconcileFailed, ReconcileFinished
 from agent.model.objects import Inventory
 from agent.planning.ownership import ownership_of
+from agent.ports import Clock
 from tests.support.builders import a_document
-from tests.support.engine import Bench
+from tests.support.engine import PLAIN, Bench, Rules
 from tests.support.journey import Facts
 from tests.support.rights import Granted
 
@@ -45,15 +49,27 @@ COLLECTIONS = (
 WRITES = {"create", "update", "apply", "delete", "scale", "grow"}
 Tamper = Callable[[Request], Exception | None]
 """Looks at a request before it is sent; what it returns is raised instead."""
+Meanwhile = Callable[[Request], Awaitable[None]]
+"""Does something, as somebody else, right before a request is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a life meets: its end after so many writes, faults, and what others do at the same moment."""
+
+    dies_after: int = 0
+    tamper: Tamper | None = None
+    meanwhile: Meanwhile | None = None
 
 
 class MortalClient(KubeClient):
     """Makes requests until its process dies: after the server did what the ``dies_after``-th write asked for."""
 
-    def __init__(self, connection: Connection, *, dies_after: int = 0, tamper: Tamper | None = None) -> None:
+    def __init__(self, connection: Connection, fate: Fate) -> None:
         super().__init__(connection)
-        self._dies_after = dies_after
-        self._tamper = tamper
+        self._dies_after = fate.dies_after
+        self._tamper = fate.tamper
+        self._meanwhile = fate.meanwhile
         self.writes: list[Request] = []
         self.dead = asyncio.Event()
 
@@ -62,6 +78,8 @@ class MortalClient(KubeClient):
             await asyncio.Event().wait()
         if self._tamper is not None and (error := self._tamper(request)) is not None:
             raise error
+        if self._meanwhile is not None:
+            await self._meanwhile(request)
         if request.verb in WRITES:
             self.writes.append(request)
             if len(self.writes) == self._dies_after:
@@ -104,6 +122,21 @@ class Life:
         found = self.condition(instance_id, name)
         assert found is not None
         return found
+
+    async def looks(self, instance_id: str, look: Look = Look()) -> None:  # noqa: B008 - it is frozen
+        """Have one more whole pass over an instance, and wait for its end."""
+        passes = self._passes(instance_id) + 1 + (instance_id in self.loop._queue._working)
+        self.loop._ask(instance_id, look, Urgency.EVENT)
+        await self.facts.wait(lambda _: self._passes(instance_id) >= passes, seconds=20)
+
+    def _passes(self, instance_id: str) -> int:
+        ends = (ReconcileFinished, ReconcileFailed)
+        return sum(isinstance(fact, ends) and fact.instance_id == instance_id for fact in self.facts.stated)
+
+    def touched(self, instance_id: str, *, since: int = 0) -> list[str]:
+        """What was written to the instance's own objects, after so many writes: not to our own records."""
+        home = f"af-{instance_id[:8]}"
+        return [str(one) for one in self.client.writes[since:] if home in one.path]
 
     async def settles(self, document: Document) -> None:
         """Wait until the document is fully carried out."""
@@ -148,17 +181,22 @@ class World:
 
     @asynccontextmanager
     async def living(
-        self, *documents: Document, dies_after: int = 0, tamper: Tamper | None = None
+        self,
+        *documents: Document,
+        dies_after: int = 0,
+        tamper: Tamper | None = None,
+        meanwhile: Meanwhile | None = None,
+        rules: Rules = PLAIN,
+        clock: Clock | None = None,
     ) -> AsyncIterator[Life]:
         """A life with an empty memory, for as long as the block runs or until it dies."""
-        clock = SystemClock()
         connection = await connect(self.granted.kubeconfig)
-        client = MortalClient(connection, dies_after=dies_after, tamper=tamper)
+        client = MortalClient(connection, Fate(dies_after, tamper, meanwhile))
         watching = KubeClient(connection)
-        edge = _Edge(client, watching, clock)
+        edge = _Edge(client, watching, SystemClock())
         accepted, statuses, facts = Accepted(), Statuses(), Facts()
-        bench = Bench(edge, client, self.namespace, facts, account=self.granted.account)
-        loop = bench.reconciling(accepted, statuses)
+        bench = Bench(edge, client, self.namespace, facts, clock or SystemClock(), account=self.granted.account)
+        loop = bench.reconciling(accepted, statuses, rules=rules)
         life = Life(client, accepted, statuses, loop, facts)
         if documents:
             life.want(*documents)

@@ -8,9 +8,10 @@ import pytest
 
 from agent.model.changes import Action
 from agent.model.instance import State
-from agent.model.objects import Ceded, ObjectRef, Owned
+from agent.model.objects import Ceded, ObjectRef, Owned, Stage
 from agent.model.observed import Detail, Seen, Work, Workload
-from agent.planning.scaling import REPLICAS, Scaling, due
+from agent.planning.scaling import REPLICAS, Scaling, awaited, due
+from agent.planning.stages import Expected
 
 REF = ObjectRef("apps/v1", "Deployment", "af-hello", "web")
 OURS = Owned(REF, "uid")
@@ -31,13 +32,21 @@ def test_awake_the_number_is_the_scaler_s_alone(owned: Owned, wanted: int) -> No
     assert asked(State.RUNNING, owned, wanted, starts={REF: 2}) == ()
 
 
-@pytest.mark.parametrize(
-    ("owned", "starts"), [(CEDED, {}), (OURS, {REF: 0}), (CEDED, {REF: 0})], ids=["taken", "given", "both"]
-)
-def test_sleep_holds_whoever_scales_and_the_number_is_kept(owned: Owned, starts: dict[ObjectRef, int]) -> None:
-    (scaling,) = asked(State.HIBERNATED, owned, 3, starts=starts)
+@pytest.mark.parametrize("owned", [OURS, CEDED])
+def test_what_is_a_scaler_s_sleeps_and_its_number_is_kept(owned: Owned) -> None:
+    (scaling,) = asked(State.HIBERNATED, owned, 3, starts={REF: 0})
     assert (scaling.replicas, scaling.parked) == (0, 3)
     assert (scaling.change.action, scaling.change.why) == (Action.SCALE, "it sleeps: 3 → 0, whoever scales it")
+
+
+def test_what_a_scaler_took_sleeps_and_its_number_is_the_document_s_again() -> None:
+    (scaling,) = asked(State.HIBERNATED, CEDED, 3)
+    assert (scaling.replicas, scaling.parked) == (0, None)
+
+
+def test_a_number_that_is_kept_is_not_replaced_by_one_from_its_sleep() -> None:
+    (scaling,) = asked(State.HIBERNATED, replace(OURS, parked=4), 1, starts={REF: 0})
+    assert (scaling.replicas, scaling.parked) == (0, 4)
 
 
 @pytest.mark.parametrize("owned", [OURS, IMAGE_CEDED])
@@ -65,3 +74,12 @@ def test_what_has_no_replicas_is_not_scaled(detail: Detail) -> None:
     for state in (State.RUNNING, State.HIBERNATED):
         assert due(state, [replace(CEDED, parked=2)], starts={REF: 1}, seen=seen) == ()
         assert due(state, [replace(CEDED, parked=2)], starts={REF: 1}, seen={}) == ()
+
+
+def test_what_others_scale_is_waited_for_in_their_numbers_while_it_is_awake() -> None:
+    wanted = Expected(Stage.COMPONENTS, REF, replicas=1)
+    for lines in ({REF: OURS}, {REF: IMAGE_CEDED}, {}):
+        assert awaited(State.RUNNING, [wanted], lines) == (wanted,)
+    assert awaited(State.RUNNING, [wanted], {REF: CEDED}) == (replace(wanted, replicas=None),)
+    asleep = replace(wanted, replicas=0)
+    assert awaited(State.HIBERNATED, [asleep], {REF: CEDED}) == (asleep,)
