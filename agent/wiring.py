@@ -1,4 +1,6 @@
-"""The composition root: settings in, a running daemon out. Alone in seeing every edge; decides nothing itself."""
+"""The composition root: settings in, a running daemon out, or the sight of an inspection. Alone in seeing every edge;
+decides nothing itself.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from agent import __version__
 from agent.cluster.budget import RequestBudget
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
+from agent.cluster.glance import ClusterGlance, ReadingClient
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
@@ -23,6 +26,7 @@ from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
+from agent.inspection.sight import Sight, Target
 from agent.loops.accepted import Accepted
 from agent.loops.campaign import Candidate, LeadPorts
 from agent.loops.effects import Effects, Records
@@ -38,7 +42,8 @@ from agent.loops.statuses import Statuses
 from agent.loops.tenure import Tenure
 from agent.loops.warm import WarmLoop
 from agent.model.lease import LeaseTimes, Term
-from agent.ports import Clock, Loop, Telemetry
+from agent.model.errors import AgentError, Misconfigured
+from agent.ports import Clock, Loop, Telemetry, Verifier
 from agent.rendering import AgentAccount
 from agent.settings import Settings
 from agent.telemetry.metrics import Metrics
@@ -184,6 +189,44 @@ def _candidate(settings: Settings) -> Candidate:
     lease = settings.lease
     times = LeaseTimes(lease.duration_seconds, lease.renew_deadline_seconds, lease.retry_seconds)
     return Candidate(f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}", times)
+
+
+@asynccontextmanager
+async def inspecting(target: Target) -> AsyncIterator[Sight]:
+    """The ports of an inspection, over a client that cannot write. Raises Misconfigured where there is no way."""
+    clock = SystemClock()
+    client = ReadingClient(await connect(target.kubeconfig))
+    try:
+        shelf = SecretShelf(client, target.namespace)
+        cluster = ClusterGlance(client, clock)
+        yield Sight(
+            cluster,
+            ClusterVerbs(client, cluster.observation),
+            ClusterState(shelf),
+            ClusterInventories(shelf),
+            ClusterJournal(shelf, Term(0, "")),
+            clock,
+            Policy(target.namespace, None, target.prune_limit),
+            await _verifier(shelf, target),
+            client.server,
+        )
+    finally:
+        await client.close()
+
+
+async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:
+    """What judges the accepted state, by the trust that the agent keeps; or why nothing can."""
+    trust = await shelf.read(_TRUST)
+    if trust is None or "bundle" not in trust.content:
+        return Misconfigured(
+            f"there is no trust bundle in Secret {shelf.namespace}/{_TRUST}, so that no signature can be verified",
+            hint="the agent keeps it when it enrols",
+        )
+    try:
+        bundle = first_bundle(trust.content["bundle"], root_fingerprint=target.root_fingerprint)
+    except AgentError as error:
+        return error
+    return IndexVerifier(bundle, target.cluster)
 
 
 async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tuple[Identity, TrustBundle]:

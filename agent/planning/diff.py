@@ -15,7 +15,7 @@ from agent.model.observed import Seen
 from agent.planning.ownership import digest_of, given_up, intact
 
 _NAMED_FIELDS = 3
-_QUOTED = frozenset({"replicas", "image", "minAvailable", "maxUnavailable", "storage"})
+QUOTED = frozenset({"replicas", "image", "minAvailable", "maxUnavailable", "storage"})
 """Only these values are quoted in a reason: any other may be, or be near, something private."""
 
 UNWATCHED = frozenset({"Secret", "ConfigMap"})
@@ -141,7 +141,7 @@ def _differing(wanted: Any, live: Any, path: str) -> Iterator[str]:
         for place, (mine, theirs) in enumerate(zip(wanted, live, strict=True)):
             yield from _differing(mine, theirs, f"{path}[{_name(mine, place)}]")
     elif wanted != live:
-        quoted = path.rpartition(".")[2] in _QUOTED and not isinstance(wanted, dict | list)
+        quoted = path.rpartition(".")[2] in QUOTED and not isinstance(wanted, dict | list)
         yield f"{path}: {live} → {wanted}" if quoted else f"{path} changed"
 
 

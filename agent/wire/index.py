@@ -46,9 +46,12 @@ class IndexV1(Frame):
 
 
 class IndexVerifier:
-    """Judges indexes by one trust bundle, for one cluster. Implements the port ``Verifier``."""
+    """Judges indexes by one trust bundle, for one cluster. Implements the port ``Verifier``.
 
-    def __init__(self, trust: TrustBundle, cluster: str) -> None:
+    ``cluster`` None: for whichever the index names, where nobody said which one this is and nothing is done by it.
+    """
+
+    def __init__(self, trust: TrustBundle, cluster: str | None) -> None:
         self._trust = trust
         self._cluster = cluster
 
@@ -61,7 +64,7 @@ class IndexVerifier:
         """
         payload = verify(envelope, INDEX_TYPE, role=self._trust.index, limit=MAX_INDEX_BYTES)
         index = index_from_wire(payload, raw=envelope)
-        if index.cluster != self._cluster:
+        if self._cluster is not None and index.cluster != self._cluster:
             raise Refused(
                 f"is {shown(index.cluster)}, and this agent is {shown(self._cluster)}",
                 path="cluster",

@@ -60,7 +60,7 @@ def test_the_contracts_bite(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(read("pyproject.toml"), encoding="utf-8")
     planted = {
         "agent/model/planted.py": ("import agent.ports", "data flows one way"),
-        "agent/loops/planted.py": ("import agent.uplink", "loops see ports, not edges"),
+        "agent/loops/planted.py": ("import agent.uplink", "loops and inspections see ports, not edges"),
         "agent/planning/planted.py": ("from time import monotonic", "pure rooms do no input"),
         "control_plane/planted.py": ("import agent.settings", "the control plane shares only"),
         "sandbox/cluster/planted.py": ("import agent.model", "know nothing of the agent"),

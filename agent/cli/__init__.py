@@ -1,7 +1,8 @@
 """The command ``perigee``: the only reader of the command line, and the last stop of every error that was foreseen.
 
-Here: commands that need no control plane, the groups that extras add through the entry points ``perigee.commands``, and
-the table from errors to exit codes. Not here: what a command does beyond reading, calling and printing.
+Here: the daemon and what needs no cluster, the groups that extras add through the entry points ``perigee.commands``,
+and the table from errors to exit codes; beside it, what looks at a cluster (``cluster``). Not here: what a command does
+beyond reading, calling and printing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from enum import StrEnum
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,9 +21,10 @@ import typer
 import yaml
 
 from agent import __version__
+from agent.cli import cluster
+from agent.cli.files import content, documents
 from agent.model.errors import AgentError, Misconfigured, NotAuthorised, Refused, Unreachable
 from agent.settings import Setting, effective
-from agent.settings.plain_yaml import NotYaml, parse
 
 GROUP = "perigee.commands"
 """Entry points of this group are callables ``commands(app: typer.Typer) -> None``; each has the name of its extra."""
@@ -37,7 +38,6 @@ EXIT_CODES: tuple[tuple[type[AgentError], int], ...] = (
 )
 """How the process ends for each kind of error; any other is 1, a command line that makes no sense is 2."""
 
-_LARGEST_FILE_BYTES = 4 * 1024 * 1024
 _FAST_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where PyYAML was built with it
 
 
@@ -126,6 +126,7 @@ def root() -> typer.Typer:
     config.command("show")(config_show)
     config.command("check")(config_check)
     app.add_typer(config, name="config")
+    app.registered_commands += cluster.commands.registered_commands
     return app
 
 
@@ -181,7 +182,7 @@ def config_check(config: ConfigFile = None) -> None:
     uplink, cluster = resolved.settings.uplink, resolved.settings.cluster
     for name, file in (("uplink.caFile", uplink.ca_file), ("cluster.kubeconfig", cluster.kubeconfig)):
         if file is not None:
-            _content(file, what=name)
+            content(file, what=name)
     given = sum(setting.source != "default" for setting in resolved.values)
     typer.echo(f"the settings are valid: {given} given, {len(resolved.values) - given} defaults")
     if not uplink.token_file.is_file():
@@ -214,7 +215,7 @@ def _rendered(file: Path) -> Iterator[dict[str, Any]]:
     from agent.rendering import render as rendering
     from agent.wire.codec import instance_of
 
-    for document in _documents(file):
+    for document in documents(file):
         try:
             instance, unknown = instance_of(document)
         except Refused as refused:
@@ -225,27 +226,6 @@ def _rendered(file: Path) -> Iterator[dict[str, Any]]:
             demand.name: hashlib.sha256(demand.name.encode()).hexdigest() for demand in demanded_keys(instance)
         }
         yield from (one.manifest for one in rendering(RenderInputs(instance, checksums)))
-
-
-def _documents(file: Path) -> list[dict[str, Any]]:
-    try:
-        documents = parse(_content(file, what="the document"))
-    except NotYaml as error:
-        raise Refused(f"{file} is not valid YAML{error}", reason="Malformed", hint="correct the file") from None
-    if not documents or not all(isinstance(document, dict) for document in documents):
-        raise Refused(f"{file} holds no instance document", reason="Malformed", hint="see config/ for examples")
-    return documents
-
-
-def _content(file: Path, *, what: str) -> bytes:
-    try:
-        with nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as opened:
-            content = opened.read(_LARGEST_FILE_BYTES + 1)
-    except OSError as error:
-        raise Misconfigured(f"{what} {file} cannot be read: {error.strerror}", hint="name a readable file") from None
-    if len(content) > _LARGEST_FILE_BYTES:
-        raise Misconfigured(f"{what} {file} is larger than {_LARGEST_FILE_BYTES} bytes", hint="name another file")
-    return content
 
 
 def _annotated(values: Iterable[Setting]) -> Iterator[str]:

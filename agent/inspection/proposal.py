@@ -1,0 +1,215 @@
+"""What the agent would change now, object by object, with fields and reasons: its own passes, tried without effect."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from agent.inspection.sight import Sight
+from agent.inspection.trial import (
+    Notes,
+    Silence,
+    TrialCluster,
+    TrialInventories,
+    TrialJournal,
+    TrialKeys,
+    TrialVerbs,
+)
+from agent.loops.effects import Effects, Records
+from agent.loops.passes import KeepPass
+from agent.loops.progress import Look
+from agent.loops.removal import RemovePass
+from agent.loops.rolls import Rolls
+from agent.model.changes import Action, Change
+from agent.model.desired import Document
+from agent.model.errors import AgentError
+from agent.model.instance import State
+from agent.model.objects import Inventory, ObjectRef, Stage
+from agent.planning.contrast import FieldChange, birth, contrast
+from agent.planning.fields import text
+from agent.planning.health import View
+from agent.planning.removal import kept_volumes
+from agent.planning.stages import order
+from agent.rendering import RenderInputs, render
+
+_REPLICAS = "spec.replicas"
+_MOST_STEPS = 10
+"""A tombstone is carried out in fewer steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """A field that somebody else holds: left to them, or taken back since they took it from us."""
+
+    field: str
+    manager: str
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """One change. ``way``: how it reaches the object, where not in place. ``held``: why it is not made now."""
+
+    change: Change
+    stage: Stage | None = None
+    fields: tuple[FieldChange, ...] = ()
+    contested: tuple[Contested, ...] = ()
+    way: str = ""
+    held: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Everything that would change of one instance. ``errors``: what stands in the way; ``stays``: what outlives it."""
+
+    document: Document
+    inventory: Inventory
+    changes: tuple[Proposed, ...] = ()
+    errors: tuple[AgentError, ...] = ()
+    notes: tuple[str, ...] = ()
+    stays: tuple[str, ...] = ()
+
+
+async def proposal(sight: Sight, document: Document, inventory: Inventory, *, quick: bool) -> Proposal:
+    """Try it. ``quick``: by ownership alone, without asking the server what would become of each object."""
+    if document.instance.state is State.DELETED:
+        return await _removal(sight, document, inventory)
+    trial = _Trial(sight, quick=quick)
+    view = await trial.keep(document, inventory)
+    if not view.deferred:
+        return trial.told(view, made={change.ref for change in view.changes})
+    made = {change.ref for change in view.changes}
+    open_now = replace(document, instance=replace(document.instance, maintenance=()))
+    later = _Trial(sight, quick=quick)
+    full = await later.keep(open_now, inventory)
+    return later.told(replace(full, deferred=view.deferred), made=made)
+
+
+async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Proposal:
+    trial = _Trial(sight, quick=True)
+    changes: list[Change] = []
+    left, view = inventory, None
+    removing = RemovePass(trial.effects)
+    for _ in range(_MOST_STEPS):
+        view = await removing.run(document, left)
+        changes += view.changes
+        if view.gone or view.error is not None or not view.changes:
+            break
+    assert view is not None
+    kept = kept_volumes(view.seen, document.instance.retain)
+    errors = (view.error,) if view.error is not None else ()
+    waits = (f"waits for {view.waits_for}",) if view.waits_for and not view.gone else ()
+    stays = (*(str(one.ref) for one in kept), *(one.value for one in sorted(document.instance.retain)))
+    return Proposal(document, inventory, tuple(Proposed(change) for change in changes), errors, waits, stays)
+
+
+class _Trial:
+    """One pass over one instance, tried."""
+
+    def __init__(self, sight: Sight, *, quick: bool) -> None:
+        self._sight = sight
+        self._quick = quick
+        self._notes = Notes()
+        self._cluster = TrialCluster(sight, self._notes)
+        verbs = TrialVerbs(sight, self._notes, self._cluster, quick=quick)
+        keys = TrialKeys(self._notes, self._cluster)
+        records = Records(TrialInventories(sight.inventories), keys, TrialJournal(sight.journal))
+        self.effects = Effects(self._cluster, verbs, records, Silence(), sight.clock)
+
+    async def keep(self, document: Document, inventory: Inventory) -> View:
+        """The pass, with as many prunes and rolls as it takes."""
+        policy = replace(self._sight.policy, prune_limit=sys.maxsize)
+        keep = KeepPass(self.effects, policy, Rolls(sys.maxsize))
+        return await keep.run(document, inventory, look=Look(survey=True, compare=not self._quick))
+
+    def told(self, view: View, *, made: set[ObjectRef]) -> Proposal:
+        """What it came to. ``made``: the objects that are not held back."""
+        inventory = view.inventory
+        places = self._places(view.document, inventory)
+        merged = _merged((*self._notes.keys, *view.changes))
+        proposed = [
+            self._proposed(change, view, stage=places.get(change.ref, (0, None))[1], now=change.ref in made)
+            for change in sorted(merged.values(), key=lambda one: _place(one, places))
+        ]
+        errors = (*((view.error,) if view.error is not None else ()), *view.blocked)
+        return Proposal(view.document, inventory, self._within_limit(proposed, places), errors, _remarks(view))
+
+    def _places(self, document: Document, inventory: Inventory) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
+        """Each object's place in the order of work."""
+        try:
+            rendered = render(RenderInputs(document.instance, inventory.keys, self._sight.policy.account))
+        except AgentError:
+            return {}
+        stages = order(document.instance.state)
+        ordered = sorted(rendered, key=lambda one: stages.index(one.stage))
+        return {one.ref: (place, one.stage) for place, one in enumerate(ordered)}
+
+    def _proposed(self, change: Change, view: View, *, stage: Stage | None, now: bool) -> Proposed:
+        ref = change.ref
+        owned = view.inventory.by_ref().get(ref)
+        left = {text(one.path) for one in owned.ceded} if owned is not None else set()
+        contested = self._notes.contested.get(ref, {})
+        orphan = self._notes.deleted.get(ref)
+        way = "" if orphan is None or ref not in self._notes.tried else "remake" if orphan else "replace"
+        return Proposed(
+            change,
+            stage,
+            self._fields(ref),
+            tuple(Contested(name, manager, name in left) for name, manager in sorted(contested.items())),
+            way,
+            "" if now or change in self._notes.keys else view.deferred,
+        )
+
+    def _fields(self, ref: ObjectRef) -> tuple[FieldChange, ...]:
+        tried = self._notes.tried.get(ref)
+        if tried is None:
+            return ()
+        if tried.before is None:
+            return birth(tried.sent)
+        if tried.after is None:
+            found = contrast(tried.before, tried.sent, partial=True)
+        else:
+            found = contrast(tried.before, tried.after)
+        ours = ref not in self._notes.handed_over
+        return tuple(change for change in found if ours or change.path != _REPLICAS)
+
+    def _within_limit(
+        self, proposed: Sequence[Proposed], places: Mapping[ObjectRef, tuple[int, Stage | None]]
+    ) -> tuple[Proposed, ...]:
+        limit = self._sight.policy.prune_limit
+        pruned = [one for one in proposed if one.change.action is Action.DELETE and one.change.ref not in places]
+        if len(pruned) <= limit:
+            return tuple(proposed)
+        held = f"{len(pruned)} objects are no longer wanted, more than the {limit} that one pass may delete"
+        return tuple(replace(one, held=held) if one in pruned else one for one in proposed)
+
+
+def _merged(changes: Sequence[Change]) -> dict[ObjectRef, Change]:
+    """One change for each object: what is deleted to be made again counts as the update that it is."""
+    merged: dict[ObjectRef, Change] = {}
+    for change in changes:
+        before = merged.get(change.ref)
+        again = before is not None and before.action is Action.DELETE and change.action is Action.CREATE
+        merged[change.ref] = replace(change, action=Action.UPDATE) if again else change
+    return merged
+
+
+def _place(change: Change, places: Mapping[ObjectRef, tuple[int, Stage | None]]) -> tuple[int, str]:
+    """Deletions of what is no longer wanted come last."""
+    return places.get(change.ref, (len(places), None))[0], str(change.ref)
+
+
+def _remarks(view: View) -> tuple[str, ...]:
+    return tuple(_remark(view))
+
+
+def _remark(view: View) -> Iterator[str]:
+    if view.document.instance.paused:
+        yield "the document says paused: none of this is done until it no longer does"
+    if view.deferred:
+        yield view.deferred
+    if view.pending is not None:
+        yield f"what comes after cannot be told yet: {view.pending[1].message}"
+    if view.blocked:
+        yield "nothing is deleted as long as something is in the way"

@@ -1,0 +1,54 @@
+"""What an inspection sees the world through: which agent it is about, and the ports to look with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agent.loops.passes import Policy
+from agent.model.errors import AgentError
+from agent.model.lead import Lead
+from agent.ports import Clock, Cluster, Inventories, Journal, StateStore, Verbs, Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One agent, by its cluster and its namespace there.
+
+    ``cluster`` and ``root_fingerprint`` None: nobody said which cluster it is, or which root to believe; then what the
+    agent's namespace keeps is believed in that.
+    """
+
+    kubeconfig: Path | None
+    namespace: str
+    prune_limit: int
+    cluster: str | None = None
+    root_fingerprint: str | None = None
+
+
+class Glance(Cluster, Protocol):
+    """The cluster, looked at when it is asked for."""
+
+    async def look(self, *, instance_id: str = "", namespace: str = "") -> None:
+        """See what is there now: of one instance in its namespace, or of all. To be called once."""
+        ...
+
+    async def lead(self, namespace: str) -> Lead | None:
+        """Who leads among the agents of this namespace; None where there is no lease."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The ports. ``verifier`` is an error where there is nothing to verify with; ``server`` is told to people."""
+
+    cluster: Glance
+    verbs: Verbs
+    state: StateStore
+    inventories: Inventories
+    journal: Journal
+    clock: Clock
+    policy: Policy
+    verifier: Verifier | AgentError
+    server: str

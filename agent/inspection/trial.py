@@ -1,0 +1,252 @@
+"""The ports of a pass over one instance, tried without effect: what it would do is noted down and shown as done.
+
+So the agent's own passes say what they would change now, by the very code that would change it. Applies are tried at
+the API server (``dryRun``), where they meet validation, admission and other managers' fields; what cannot be tried,
+since something before it does not exist yet, is imagined. Everything that starts is shown as ready, so that a pass does
+not stop at its first stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.inspection.sight import Sight
+from agent.model.changes import Action, Change
+from agent.model.errors import AgentError, FieldConflict
+from agent.model.facts import Fact
+from agent.model.journal import Deed
+from agent.model.objects import MANAGER, SCALE_MANAGER, Inventory, Manifest, ObjectRef, Owned
+from agent.model.observed import Seen, Work, Workload
+from agent.planning.observing import observed
+from agent.planning.ownership import digest_of
+from agent.ports import HeldKeys, Inventories, Journal, KeyDemand, KeyPlace
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One object as it was sent. ``before`` None: it does not exist. ``after`` None: the server was not asked."""
+
+    sent: Manifest
+    before: Manifest | None
+    after: Manifest | None
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a pass would have done, by object."""
+
+    tried: dict[ObjectRef, Tried] = field(default_factory=dict)
+    deleted: dict[ObjectRef, bool] = field(default_factory=dict)
+    """With whether what it owns would be left alone."""
+    contested: dict[ObjectRef, dict[str, str]] = field(default_factory=dict)
+    """Fields that others hold, with the manager that does."""
+    handed_over: set[ObjectRef] = field(default_factory=set)
+    """Workloads of which only the manager of ``replicas`` would change."""
+    keys: list[Change] = field(default_factory=list)
+    shown: dict[ObjectRef, Seen] = field(default_factory=dict)
+
+
+class TrialCluster:
+    """Implements ``ports.Cluster``: what was seen, with what would have been done laid over it."""
+
+    def __init__(self, sight: Sight, notes: Notes) -> None:
+        self._real = sight.cluster
+        self._notes = notes
+        self._read: dict[ObjectRef, Manifest | None] = {}
+
+    async def started(self) -> None:
+        """It was looked at already."""
+
+    def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
+        """Every object but pods: their ends and beginnings are not waited for."""
+        there = {ref: _ready(one) for ref, one in self._real.seen(instance_id).items() if ref.kind != "Pod"}
+        laid_over = {**there, **self._notes.shown}
+        return {ref: one for ref, one in laid_over.items() if self._is_there(ref)}
+
+    def surveyed(self, instance_id: str) -> bool:
+        """As it really is."""
+        return self._real.surveyed(instance_id)
+
+    async def survey(self, instance_id: str, namespace: str) -> None:
+        """Look closer, once."""
+        if not self._real.surveyed(instance_id):
+            await self._real.survey(instance_id, namespace)
+
+    async def read(self, ref: ObjectRef) -> Manifest | None:
+        """The object as it would be by now."""
+        tried = self._notes.tried.get(ref)
+        if tried is not None:
+            return tried.after or _imagined(tried.sent, tried.before)
+        return None if ref in self._notes.deleted else await self.before(ref)
+
+    async def before(self, ref: ObjectRef) -> Manifest | None:
+        """The object as it really is; asked for once."""
+        if ref not in self._read:
+            self._read[ref] = await self._real.read(ref)
+        return self._read[ref]
+
+    async def glimpse(self, ref: ObjectRef) -> Seen | None:
+        """The same as ``read``, in short."""
+        live = await self.read(ref)
+        return observed(live) if live is not None else None
+
+    def forget(self, instance_id: str) -> None:
+        """Nothing is remembered for longer than the trial."""
+
+    def touched(self) -> AsyncIterator[str]:
+        """Nothing is watched."""
+        raise NotImplementedError("a trial watches nothing")
+
+    def requests(self) -> Mapping[str, int]:
+        """As it really is."""
+        return self._real.requests()
+
+    def failures(self) -> tuple[AgentError, ...]:
+        """Nothing is watched."""
+        return ()
+
+    def _is_there(self, ref: ObjectRef) -> bool:
+        return ref in self._notes.tried or ref not in self._notes.deleted
+
+
+class TrialVerbs:
+    """Implements ``ports.Verbs``: nothing is done, and everything is noted. ``quick``: the server is not asked."""
+
+    def __init__(self, sight: Sight, notes: Notes, cluster: TrialCluster, *, quick: bool) -> None:
+        self._real = sight.verbs
+        self._notes = notes
+        self._cluster = cluster
+        self._quick = quick
+
+    async def apply(
+        self, manifest: Manifest, *, manager: str = MANAGER, force: bool = False, dry_run: bool = False
+    ) -> Manifest:
+        """What the object would become; raises what a real apply would raise."""
+        ref = ObjectRef.of(manifest)
+        tried = self._notes.tried.get(ref)
+        if manager == SCALE_MANAGER:
+            self._notes.handed_over.add(ref)
+        if manager == SCALE_MANAGER or tried is not None:
+            return await self._cluster.read(ref) or _imagined(manifest, None)
+        if dry_run:
+            return await self._real.apply(manifest, dry_run=True)
+        before = await self._cluster.before(ref)
+        after = await self._asked(ref, manifest, force=force) if self._can_be_asked(ref) else None
+        self._notes.tried[ref] = Tried(manifest, before, after)
+        self._notes.shown[ref] = _ready(observed(after or _imagined(manifest, before)))
+        return after or _imagined(manifest, before)
+
+    async def scale(self, seen: Seen, replicas: int) -> None:
+        """The workload would have so many replicas."""
+        if isinstance(seen.detail, Workload):
+            self._notes.shown[seen.ref] = _ready(replace(seen, detail=replace(seen.detail, wanted=replicas)))
+
+    async def grow(self, claim: Seen, size: str) -> None:
+        """The pass itself tells of it."""
+
+    async def delete(self, seen: Seen, *, orphan: bool = False) -> bool:
+        """It would be gone at once."""
+        self._notes.deleted[seen.ref] = orphan
+        return True
+
+    async def _asked(self, ref: ObjectRef, manifest: Manifest, *, force: bool) -> Manifest:
+        try:
+            return await self._real.apply(manifest, force=force, dry_run=True)
+        except FieldConflict as conflict:
+            self._notes.contested.setdefault(ref, {}).update({one.field: one.manager for one in conflict.fields})
+            raise
+
+    def _can_be_asked(self, ref: ObjectRef) -> bool:
+        """Whether the server could try it: its namespace is there, and nothing that would be deleted is in the way."""
+        home = self._notes.tried.get(ObjectRef("v1", "Namespace", "", ref.namespace))
+        homeless = bool(ref.namespace) and home is not None and home.before is None
+        return not self._quick and not homeless and ref not in self._notes.deleted
+
+
+class TrialKeys:
+    """Implements ``ports.Keys``: no key is made, read or placed."""
+
+    def __init__(self, notes: Notes, cluster: TrialCluster) -> None:
+        self._notes = notes
+        self._cluster = cluster
+
+    async def hold(
+        self, place: KeyPlace, demands: Sequence[KeyDemand], *, known: Collection[str], fresh: bool
+    ) -> HeldKeys:
+        """Those that were never made get a stand-in; of the others the record knows the checksums."""
+        del place, fresh
+        return HeldKeys({demand.name: digest_of(demand.name) for demand in demands if demand.name not in known}, {})
+
+    async def place(self, place: KeyPlace, held: HeldKeys, *, fresh: bool) -> Owned:
+        """They would be put there, made or restored."""
+        live = None if fresh else self._cluster.seen(place.instance_id).get(place.ref)
+        made = f"its keys are made: {', '.join(sorted(held.checksums))}" if held.checksums else ""
+        action = Action.CREATE if live is None and made else Action.REPAIR
+        self._notes.keys.append(Change(place.ref, action, made or "its keys are restored from their second copy"))
+        return Owned(place.ref, live.uid if live is not None else "not-made-yet")
+
+    async def forget(self, instance_id: str) -> None:
+        """The pass itself tells of it."""
+
+
+class TrialInventories:
+    """Implements ``ports.Inventories``: read, and never written."""
+
+    def __init__(self, real: Inventories) -> None:
+        self._real = real
+
+    async def load_all(self) -> Mapping[str, Inventory | AgentError]:
+        """As it really is."""
+        return await self._real.load_all()
+
+    async def load(self, instance_id: str) -> Inventory | AgentError | None:
+        """As it really is."""
+        return await self._real.load(instance_id)
+
+    async def save(self, inventory: Inventory) -> Inventory:
+        """As if it had been written."""
+        return inventory
+
+    async def forget(self, inventory: Inventory) -> None:
+        """As if it were gone."""
+
+
+class TrialJournal:
+    """Implements ``ports.Journal``: read, and never written."""
+
+    def __init__(self, real: Journal) -> None:
+        self._real = real
+
+    async def append(self, instance_id: str, deeds: Sequence[Deed]) -> None:
+        """The pass itself tells of them."""
+
+    async def read(self, instance_id: str) -> tuple[Deed, ...]:
+        """As it really is."""
+        return await self._real.read(instance_id)
+
+    async def forget(self, instance_id: str) -> None:
+        """As if it were gone."""
+
+
+class Silence:
+    """Implements ``ports.Telemetry``: nothing happened."""
+
+    def emit(self, fact: Fact) -> None:
+        """Say nothing."""
+
+
+def _ready(one: Seen) -> Seen:
+    if isinstance(one.detail, Workload):
+        wanted = one.detail.wanted
+        return replace(one, detail=Workload(wanted, current=True, total=wanted, ready=wanted, updated=wanted))
+    return replace(one, detail=Work(complete=True)) if isinstance(one.detail, Work) else one
+
+
+def _imagined(manifest: Manifest, before: Manifest | None) -> Manifest:
+    """What was sent, with what a server would add for the next steps to go by."""
+    known = before["metadata"] if before is not None else {}
+    kept = {"uid": "not-made-yet", "resourceVersion": "0", "managedFields": []} | {
+        key: known[key] for key in ("uid", "resourceVersion", "managedFields") if key in known
+    }
+    return {**manifest, "metadata": {**manifest["metadata"], **kept}}
