@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # at run time only where they are used: the daemon starts wit
 
 OK = 0
 DIFFERS = 1
+USAGE = 2
 REFUSED = 6
 
 commands = typer.Typer()
@@ -215,7 +216,8 @@ def _answer(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except UnknownName as unknown:
-        raise typer.BadParameter(unknown.explain()) from None
+        typer.echo(f"perigee: {unknown.explain().rstrip('.')}.", err=True)
+        raise typer.Exit(USAGE) from None
     except (Misconfigured, NotAuthorised, Refused, Unreachable):
         raise
     except Retryable as error:

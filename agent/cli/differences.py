@@ -74,7 +74,9 @@ def _change(one: Proposed) -> Iterator[Text]:
     sign, style = _STYLES[one.change.action]
     action = one.way or one.change.action.value
     yield joined([styled(f"  {sign} {action:<7}", style), styled(one.change.ref, f"{style} bold")], " ")
-    yield styled(f"      {one.change.why}", "dim")
+    why = _reason(one)
+    if why:
+        yield styled(f"      {why}", "dim")
     if one.held:
         yield styled(f"      held back: {one.held}", "cyan")
     for field in one.fields[:_MOST_FIELDS]:
@@ -84,6 +86,13 @@ def _change(one: Proposed) -> Iterator[Text]:
     for each in one.contested:
         outcome = "left to it" if each.left else "taken back"
         yield styled(f"      ! {each.field} is held by {each.manager}: {outcome}", "cyan" if each.left else "magenta")
+
+
+def _reason(one: Proposed) -> str:
+    """Why it changes, without the fields that are listed anyway."""
+    if one.way or not one.fields:
+        return one.change.why
+    return one.change.why.partition(": ")[0] if one.change.action is Action.REPAIR else ""
 
 
 def _field(field: FieldChange) -> Iterator[Text]:

@@ -127,7 +127,7 @@ def of_account(account: ObjectAccount) -> dict[str, Any]:
                 "operation": one.operation,
                 "at": one.at,
                 "ours": one.ours,
-                "fields": [*one.fields],
+                "fields": [text(path) for path in one.fields],
             }
             for one in account.holdings
         ],

@@ -15,6 +15,7 @@ from agent.inspection.proposal import Proposal
 from agent.model.journal import Deed
 from agent.model.objects import Owned
 from agent.planning.fields import text
+from agent.planning.provenance import folded
 
 _LAST_DEEDS = 15
 _MOST_FIELDS = 12
@@ -70,14 +71,11 @@ def show_object(account: ObjectAccount, console: Console) -> None:
 def _holders(account: ObjectAccount) -> RenderableType:
     made = table("HOLDER", "BY", "AT", "FIELDS")
     for one in account.holdings:
-        shown = [*one.fields[:_MOST_FIELDS]]
-        if len(one.fields) > _MOST_FIELDS:
-            shown.append(f"… and {len(one.fields) - _MOST_FIELDS} more (--output json)")
         made.add_row(
             styled(one.manager, "green" if one.ours else "cyan"),
             styled(one.operation),
             styled(one.at or "-"),
-            styled("\n".join(shown) or "-"),
+            styled("\n".join(folded(one.fields, _MOST_FIELDS)) or "-"),
         )
     return made
 

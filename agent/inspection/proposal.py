@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent.inspection.sight import Sight
@@ -27,7 +27,7 @@ from agent.model.errors import AgentError
 from agent.model.instance import State
 from agent.model.objects import Inventory, ObjectRef, Stage
 from agent.planning.contrast import FieldChange, birth, contrast
-from agent.planning.fields import text
+from agent.planning.fields import text, unpack
 from agent.planning.health import View
 from agent.planning.removal import kept_volumes
 from agent.planning.stages import order
@@ -75,19 +75,20 @@ async def proposal(sight: Sight, document: Document, inventory: Inventory, *, qu
     """Try it. ``quick``: by ownership alone, without asking the server what would become of each object."""
     if document.instance.state is State.DELETED:
         return await _removal(sight, document, inventory)
-    trial = _Trial(sight, quick=quick)
-    view = await trial.keep(document, inventory)
+    trial = _Trial(sight, inventory, quick=quick)
+    view = await trial.keep(document)
     if not view.deferred:
         return trial.told(view, made={change.ref for change in view.changes})
     made = {change.ref for change in view.changes}
     open_now = replace(document, instance=replace(document.instance, maintenance=()))
-    later = _Trial(sight, quick=quick)
-    full = await later.keep(open_now, inventory)
-    return later.told(replace(full, deferred=view.deferred), made=made)
+    later = _Trial(sight, inventory, quick=quick)
+    full = await later.keep(open_now)
+    told = later.told(replace(full, deferred=view.deferred), made=made)
+    return replace(told, document=document)
 
 
 async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Proposal:
-    trial = _Trial(sight, quick=True)
+    trial = _Trial(sight, inventory, quick=True)
     changes: list[Change] = []
     left, view = inventory, None
     removing = RemovePass(trial.effects)
@@ -107,43 +108,51 @@ async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Pr
 class _Trial:
     """One pass over one instance, tried."""
 
-    def __init__(self, sight: Sight, *, quick: bool) -> None:
+    def __init__(self, sight: Sight, inventory: Inventory, *, quick: bool) -> None:
         self._sight = sight
         self._quick = quick
-        self._notes = Notes()
+        self._inventory = inventory
+        self._notes = Notes(unpack(inventory.fields))
         self._cluster = TrialCluster(sight, self._notes)
         verbs = TrialVerbs(sight, self._notes, self._cluster, quick=quick)
         keys = TrialKeys(self._notes, self._cluster)
         records = Records(TrialInventories(sight.inventories), keys, TrialJournal(sight.journal))
         self.effects = Effects(self._cluster, verbs, records, Silence(), sight.clock)
 
-    async def keep(self, document: Document, inventory: Inventory) -> View:
+    async def keep(self, document: Document) -> View:
         """The pass, with as many prunes and rolls as it takes."""
         policy = replace(self._sight.policy, prune_limit=sys.maxsize)
         keep = KeepPass(self.effects, policy, Rolls(sys.maxsize))
-        return await keep.run(document, inventory, look=Look(survey=True, compare=not self._quick))
+        return await keep.run(document, self._inventory, look=Look(survey=True, compare=not self._quick))
 
     def told(self, view: View, *, made: set[ObjectRef]) -> Proposal:
         """What it came to. ``made``: the objects that are not held back."""
-        inventory = view.inventory
-        places = self._places(view.document, inventory)
         merged = _merged((*self._notes.keys, *view.changes))
+        places = self._places(view, merged)
         proposed = [
             self._proposed(change, view, stage=places.get(change.ref, (0, None))[1], now=change.ref in made)
             for change in sorted(merged.values(), key=lambda one: _place(one, places))
         ]
         errors = (*((view.error,) if view.error is not None else ()), *view.blocked)
-        return Proposal(view.document, inventory, self._within_limit(proposed, places), errors, _remarks(view))
+        return Proposal(
+            view.document, inventory, self._within_limit(proposed, places), errors, tuple(_remarks(view, self._notes))
+        )
 
-    def _places(self, document: Document, inventory: Inventory) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
-        """Each object's place in the order of work."""
+    def _places(self, view: View, changes: Iterable[ObjectRef]) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
+        """Each object's place in the order of work; a volume has that of its set."""
+        instance = view.document.instance
         try:
-            rendered = render(RenderInputs(document.instance, inventory.keys, self._sight.policy.account))
+            rendered = render(RenderInputs(instance, view.inventory.keys, self._sight.policy.account))
         except AgentError:
             return {}
-        stages = order(document.instance.state)
+        stages = order(instance.state)
         ordered = sorted(rendered, key=lambda one: stages.index(one.stage))
-        return {one.ref: (place, one.stage) for place, one in enumerate(ordered)}
+        places: dict[ObjectRef, tuple[int, Stage | None]] = {
+            one.ref: (place, one.stage) for place, one in enumerate(ordered)
+        }
+        sets = {f"-{ref.name}-": place for ref, place in places.items() if ref.kind == "StatefulSet"}
+        claims = [ref for ref in changes if ref.kind == "PersistentVolumeClaim"]
+        return places | {claim: place for claim in claims for name, place in sets.items() if name in claim.name}
 
     def _proposed(self, change: Change, view: View, *, stage: Stage | None, now: bool) -> Proposed:
         ref = change.ref
@@ -200,11 +209,7 @@ def _place(change: Change, places: Mapping[ObjectRef, tuple[int, Stage | None]])
     return places.get(change.ref, (len(places), None))[0], str(change.ref)
 
 
-def _remarks(view: View) -> tuple[str, ...]:
-    return tuple(_remark(view))
-
-
-def _remark(view: View) -> Iterator[str]:
+def _remarks(view: View, notes: Notes) -> Iterator[str]:
     if view.document.instance.paused:
         yield "the document says paused: none of this is done until it no longer does"
     if view.deferred:
@@ -213,3 +218,5 @@ def _remark(view: View) -> Iterator[str]:
         yield f"what comes after cannot be told yet: {view.pending[1].message}"
     if view.blocked:
         yield "nothing is deleted as long as something is in the way"
+    if any(change.action is Action.CREATE for change in notes.keys):
+        yield "its keys are made then, and the name of its migration follows from them"

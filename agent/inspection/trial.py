@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from agent.inspection.sight import Sight
 from agent.model.changes import Action, Change
-from agent.model.errors import AgentError, FieldConflict
+from agent.model.errors import AgentError, FieldConflict, OwnedField
 from agent.model.facts import Fact
 from agent.model.journal import Deed
 from agent.model.objects import MANAGER, SCALE_MANAGER, Inventory, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen, Work, Workload
+from agent.planning.fields import Fields, without
 from agent.planning.observing import observed
 from agent.planning.ownership import digest_of
+from agent.planning.provenance import lost
 from agent.ports import HeldKeys, Inventories, Journal, KeyDemand, KeyPlace
 
 
@@ -34,8 +36,9 @@ class Tried:
 
 @dataclass(slots=True)
 class Notes:
-    """What a pass would have done, by object."""
+    """What a pass would have done, by object. ``recorded``: the fields of each that were ours after the last apply."""
 
+    recorded: Mapping[ObjectRef, Fields] = field(default_factory=dict)
     tried: dict[ObjectRef, Tried] = field(default_factory=dict)
     deleted: dict[ObjectRef, bool] = field(default_factory=dict)
     """With whether what it owns would be left alone."""
@@ -132,6 +135,8 @@ class TrialVerbs:
         if dry_run:
             return await self._real.apply(manifest, dry_run=True)
         before = await self._cluster.before(ref)
+        if self._quick and before is not None and not force:
+            self._refuse_once(ref, manifest, before)
         after = await self._asked(ref, manifest, force=force) if self._can_be_asked(ref) else None
         self._notes.tried[ref] = Tried(manifest, before, after)
         self._notes.shown[ref] = _ready(observed(after or _imagined(manifest, before)))
@@ -156,6 +161,15 @@ class TrialVerbs:
         except FieldConflict as conflict:
             self._notes.contested.setdefault(ref, {}).update({one.field: one.manager for one in conflict.fields})
             raise
+
+    def _refuse_once(self, ref: ObjectRef, manifest: Manifest, before: Manifest) -> None:
+        """Raise the conflict that a server would tell of, as far as ownership shows it: what was ours, others hold."""
+        recorded = self._notes.recorded.get(ref, {})
+        held = [one for one in lost(recorded, before) if one.to and without(manifest, [one.path]) != manifest]
+        if held and ref not in self._notes.contested:
+            self._notes.contested[ref] = {one.field: one.to for one in held}
+            fields = tuple(OwnedField(one.to, one.field) for one in held)
+            raise FieldConflict(f"{ref} has fields that others hold", fields=fields)
 
     def _can_be_asked(self, ref: ObjectRef) -> bool:
         """Whether the server could try it: its namespace is there, and nothing that would be deleted is in the way."""

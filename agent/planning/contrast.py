@@ -6,7 +6,7 @@ more is said than that it differs. What the server keeps for itself (status, ver
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ _SERVERS_OWN = frozenset({"managedFields", "resourceVersion", "uid", "generation
 _NOT_WANTED = frozenset({"apiVersion", "kind", "status"})
 _FREE = frozenset({"annotations", "labels", "matchLabels", "nodeSelector", "env"})
 """Below these, people choose the names: one that reads like a harmless field says nothing of what it holds."""
-_NAMES = ("name", "containerPort", "port", "key", "mountPath")
+_NAMES = (("name",), ("metadata", "name"), ("containerPort",), ("port",), ("key",), ("mountPath",))
 """What names an item of a list for people, the first that all items have and no two share."""
 
 
@@ -79,33 +79,42 @@ def _of_mappings(
 
 
 def _of_lists(before: list[Any], after: list[Any], path: str, *, partial: bool) -> Iterator[FieldChange]:
-    name = _name([*before]) if _name([*before]) == _name([*after]) else ""
-    if not name:
-        if len(before) != len(after):
-            yield FieldChange(path, Sign.CHANGED)
-            return
-        for place, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _between(old, new, f"{path}[{place}]", partial=partial)
-        return
-    olds, news = ({str(item[name]): item for item in items} for items in (before, after))
-    # A list that is sent is sent whole, as far as its sender owns it: what others added to it is not known here.
-    for key in (*news, *(() if partial else (key for key in olds if key not in news))):
-        below = f"{path}[{key}]"
-        if key not in olds:
-            yield from _appeared(news[key], below, Sign.ADDED)
-        elif key not in news:
-            yield from _appeared(olds[key], below, Sign.REMOVED)
-        else:
-            yield from _between(olds[key], news[key], below, partial=partial)
-
-
-def _name(items: list[Any]) -> str:
-    """The field by which the items can be told apart; empty if there is none."""
     for name in _NAMES:
-        found = [str(item[name]) for item in items if isinstance(item, dict) and name in item]
-        if len(found) == len(items) and len(set(found)) == len(found):
-            return name
-    return ""
+        olds, news = _by(name, before), _by(name, after)
+        if olds is not None and news is not None:
+            yield from _of_items(olds, news, path, partial=partial)
+            return
+    if len(before) != len(after):
+        yield FieldChange(path, Sign.CHANGED)
+        return
+    for place, (old, new) in enumerate(zip(before, after, strict=True)):
+        yield from _between(old, new, f"{path}[{place}]", partial=partial)
+
+
+def _of_items(
+    before: Mapping[str, Any], after: Mapping[str, Any], path: str, *, partial: bool
+) -> Iterator[FieldChange]:
+    """Items that can be told apart; in a partial list, those that are not named belong to others."""
+    for key in (*after, *(() if partial else (key for key in before if key not in after))):
+        below = f"{path}[{key}]"
+        if key not in before:
+            yield from _appeared(after[key], below, Sign.ADDED)
+        elif key not in after:
+            yield from _appeared(before[key], below, Sign.REMOVED)
+        else:
+            yield from _between(before[key], after[key], below, partial=partial)
+
+
+def _by(name: Sequence[str], items: list[Any]) -> dict[str, Any] | None:
+    """The items by what is there under this name; None where that does not tell them apart."""
+    found = {str(key): item for item in items if (key := _at(item, name)) is not None}
+    return found if len(found) == len(items) else None
+
+
+def _at(item: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
 
 
 def _appeared(value: Any, path: str, sign: Sign) -> Iterator[FieldChange]:
@@ -122,9 +131,9 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         for key, below in value.items():
             yield from _leaves(below, f"{path}.{key}")
     elif isinstance(value, list):
-        name = _name(value)
-        for place, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{item[name] if name else place}]")
+        named = next((found for name in _NAMES if (found := _by(name, value)) is not None), None)
+        for key, item in named.items() if named is not None else enumerate(value):
+            yield from _leaves(item, f"{path}[{key}]")
     else:
         yield path, value
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agent.model.objects import MANAGER, SCALE_MANAGER, Manifest
@@ -19,7 +20,7 @@ class Holding:
     manager: str
     operation: str
     at: str
-    fields: tuple[str, ...]
+    fields: tuple[Path, ...]
     ours: bool
 
 
@@ -27,8 +28,13 @@ class Holding:
 class Lost:
     """A field that was ours after our last apply and no longer is; ``to`` holds it now, empty: nobody does."""
 
-    field: str
+    path: Path
     to: str
+
+    @property
+    def field(self) -> str:
+        """As the API server names it in a conflict."""
+        return text(self.path)
 
 
 def holdings(live: Manifest) -> tuple[Holding, ...]:
@@ -38,7 +44,7 @@ def holdings(live: Manifest) -> tuple[Holding, ...]:
             manager=holder(entry),
             operation=str(entry.get("operation", "")),
             at=str(entry.get("time", "")),
-            fields=tuple(text(path) for path in members(entry.get("fieldsV1") or {}) if path),
+            fields=tuple(path for path in members(entry.get("fieldsV1") or {}) if path),
             ours=entry.get("manager") in _OURS,
         )
         for entry in entries(live)
@@ -47,11 +53,22 @@ def holdings(live: Manifest) -> tuple[Holding, ...]:
     return tuple(sorted(found, key=lambda one: not one.ours))
 
 
+def folded(fields: Sequence[Path], most: int) -> tuple[str, ...]:
+    """The fields in at most so many lines: where there are more, those below one parent become one."""
+    for depth in range(max(map(len, fields), default=0), 0, -1):
+        groups = Counter(path[:depth] for path in fields)
+        if len(groups) <= most or depth == 1:
+            return tuple(
+                f"{text(path)} ({count} fields)" if count > 1 else text(path) for path, count in groups.items()
+            )
+    return ()
+
+
 def lost(recorded: Fields, live: Manifest) -> tuple[Lost, ...]:
     """What became of the fields that ``recorded`` says were ours."""
     present = set(members(fields_of(live) or {}))
     holders = dict(_held(live))
-    return tuple(Lost(text(path), holders.get(path, "")) for path in members(recorded) if path and path not in present)
+    return tuple(Lost(path, holders.get(path, "")) for path in members(recorded) if path and path not in present)
 
 
 def _held(live: Manifest) -> Iterator[tuple[Path, str]]:
