@@ -134,9 +134,8 @@ class _Trial:
             for change in sorted(merged.values(), key=lambda one: _place(one, places))
         ]
         errors = (*((view.error,) if view.error is not None else ()), *view.blocked)
-        return Proposal(
-            view.document, inventory, self._within_limit(proposed, places), errors, tuple(_remarks(view, self._notes))
-        )
+        remarks = tuple(_remarks(view, self._notes))
+        return Proposal(view.document, self._inventory, self._within_limit(proposed, places), errors, remarks)
 
     def _places(self, view: View, changes: Iterable[ObjectRef]) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
         """Each object's place in the order of work; a volume has that of its set."""
