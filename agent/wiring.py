@@ -41,10 +41,11 @@ from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
 from agent.loops.tenure import Tenure
 from agent.loops.warm import WarmLoop
-from agent.model.lease import LeaseTimes, Term
 from agent.model.errors import AgentError, Misconfigured
+from agent.model.lease import LeaseTimes, Term
 from agent.ports import Clock, Loop, Telemetry, Verifier
 from agent.rendering import AgentAccount
+from agent.rendering.access import AGENT_BINDING
 from agent.settings import Settings
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.probes import Readiness, serving_metrics, serving_probes
@@ -198,20 +199,28 @@ async def inspecting(target: Target) -> AsyncIterator[Sight]:
     client = ReadingClient(await connect(target.kubeconfig))
     try:
         shelf = SecretShelf(client, target.namespace)
-        cluster = ClusterGlance(client, clock)
+        cluster, inventories = ClusterGlance(client, clock), ClusterInventories(shelf)
         yield Sight(
             cluster,
             ClusterVerbs(client, cluster.observation),
             ClusterState(shelf),
-            ClusterInventories(shelf),
+            inventories,
             ClusterJournal(shelf, Term(0, "")),
             clock,
-            Policy(target.namespace, None, target.prune_limit),
+            Policy(target.namespace, await _bound(inventories, target.namespace), target.prune_limit),
             await _verifier(shelf, target),
             client.server,
         )
     finally:
         await client.close()
+
+
+async def _bound(inventories: ClusterInventories, namespace: str) -> AgentAccount | None:
+    """The account that the agent binds its rights to, as its records tell: an inspection need not know its settings."""
+    found = (await inventories.load_all()).values()
+    lines = (line for one in found if not isinstance(one, AgentError) for line in one.owned)
+    binds = any((line.ref.kind, line.ref.name) == ("RoleBinding", AGENT_BINDING) for line in lines)
+    return AgentAccount(namespace, AGENT_BINDING) if binds else None
 
 
 async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:

@@ -50,6 +50,7 @@ class ClusterGlance(KubernetesCluster):
     def __init__(self, client: KubeClient, clock: Clock) -> None:
         super().__init__(client, clock)
         self._reading = client
+        self._surveyed: set[str] = set()
 
     async def look(self, *, instance_id: str = "", namespace: str = "") -> None:
         """List every kind that the agent watches: of one instance in its namespace, or of all everywhere."""
@@ -61,6 +62,15 @@ class ClusterGlance(KubernetesCluster):
             if isinstance(listing, AgentError):
                 raise listing
             self.observation.replace_kind(kind, listing.found, version=listing.version)
+
+    async def survey(self, instance_id: str, namespace: str) -> None:
+        """As an agent does, and remembered."""
+        await super().survey(instance_id, namespace)
+        self._surveyed.add(instance_id)
+
+    def surveyed(self, instance_id: str) -> bool:
+        """Whether the kinds that no watch covers were looked at, for this instance."""
+        return instance_id in self._surveyed
 
     async def lead(self, namespace: str) -> Lead | None:
         """Who leads among the agents of this namespace; None where there is no lease."""

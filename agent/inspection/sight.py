@@ -34,6 +34,10 @@ class Glance(Cluster, Protocol):
         """See what is there now: of one instance in its namespace, or of all. To be called once."""
         ...
 
+    def surveyed(self, instance_id: str) -> bool:
+        """Whether the kinds that no watch covers were looked at, for this instance."""
+        ...
+
     async def lead(self, namespace: str) -> Lead | None:
         """Who leads among the agents of this namespace; None where there is no lease."""
         ...

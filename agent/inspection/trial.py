@@ -57,6 +57,7 @@ class TrialCluster:
         self._real = sight.cluster
         self._notes = notes
         self._read: dict[ObjectRef, Manifest | None] = {}
+        self._surveyed: set[str] = set()
 
     async def started(self) -> None:
         """It was looked at already."""
@@ -67,14 +68,11 @@ class TrialCluster:
         laid_over = {**there, **self._notes.shown}
         return {ref: one for ref, one in laid_over.items() if self._is_there(ref)}
 
-    def surveyed(self, instance_id: str) -> bool:
-        """As it really is."""
-        return self._real.surveyed(instance_id)
-
     async def survey(self, instance_id: str, namespace: str) -> None:
         """Look closer, once."""
-        if not self._real.surveyed(instance_id):
+        if instance_id not in self._surveyed:
             await self._real.survey(instance_id, namespace)
+            self._surveyed.add(instance_id)
 
     async def read(self, ref: ObjectRef) -> Manifest | None:
         """The object as it would be by now."""
@@ -88,14 +86,6 @@ class TrialCluster:
         if ref not in self._read:
             self._read[ref] = await self._real.read(ref)
         return self._read[ref]
-
-    async def glimpse(self, ref: ObjectRef) -> Seen | None:
-        """The same as ``read``, in short."""
-        live = await self.read(ref)
-        return observed(live) if live is not None else None
-
-    def forget(self, instance_id: str) -> None:
-        """Nothing is remembered for longer than the trial."""
 
     def touched(self) -> AsyncIterator[str]:
         """Nothing is watched."""

@@ -14,7 +14,8 @@ import pytest
 
 from agent.cluster.client import MERGE, Request
 from control_plane.server import ControlPlane
-from sandbox.realcluster import AuditLog, RealCluster
+from sandbox.realcluster import RealCluster
+from sandbox.testcluster import AuditLog
 from tests.support.builders import document_bytes
 from tests.support.journey import Journey, journey, ready
 
@@ -38,10 +39,9 @@ class Answer:
 
 async def perigee(*arguments: str, variables: dict[str, str] | None = None) -> Answer:
     """Run a command with nothing else in its environment."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agent", *arguments,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={"HOME": "/nonexistent", **(variables or {})},
-    )  # fmt: skip
+    pipe, environment = asyncio.subprocess.PIPE, {"HOME": "/nonexistent", **(variables or {})}
+    command = (sys.executable, "-m", "agent", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environment)
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     return Answer(process.returncode or 0, out.decode(), err.decode())
@@ -58,24 +58,32 @@ async def born(path: Journey, instance_id: str) -> None:
         await path.told(instance_id, ready)
 
 
-async def test_they_answer_beside_an_agent_or_without_and_write_nothing(path: Journey, tmp_path: Path) -> None:
+async def test_they_answer_without_an_agent_and_write_nothing(path: Journey) -> None:
     instance_id = str(uuid.uuid4())
     await born(path, instance_id)
     log = AuditLog(path.cluster.audit_log)
     mark = await log.mark()
-
     status = await perigee("status", *at(path))
     assert (status.code, status.err) == (0, "")
-    assert "sales" in status.out
     assert "Ready" in status.out
     told = await perigee("status", "sales", *at(path), "--output", "json")
     (one,) = told.json["instances"]
     assert (one["id"], one["revision"]["applied"], one["state"]) == (instance_id, 1, "running")
     assert told.json["cluster"] == path.name
-
     same = await perigee("diff", *at(path))
     assert (same.code, same.err) == (0, "")
     assert "nothing differs" in same.out
+    explained = await perigee("explain", instance_id, *at(path))
+    assert (explained.code, explained.err) == (0, "")
+    made = (await log.read(mark)).by(user_agent=USER_AGENT)
+    assert len(made) > 0
+    assert [f"{write.verb} {write.uri}" for write in made.writes()] == []
+
+
+async def test_another_document_is_compared_beside_a_running_agent_and_shows_no_value(
+    path: Journey, tmp_path: Path
+) -> None:
+    instance_id = str(uuid.uuid4())
     file = tmp_path / "other.json"
     other = document_bytes(
         instance_id,
@@ -85,19 +93,15 @@ async def test_they_answer_beside_an_agent_or_without_and_write_nothing(path: Jo
         components={"apiServer": {"replicas": 2}},
     )
     await asyncio.to_thread(file.write_bytes, other)
-    differs = await perigee("diff", "sales", "--file", str(file), *at(path))
-    assert differs.code == 1
-    assert "+ spec.replicas: 2" in differs.out
-    as_data = await perigee("diff", "--file", str(file), *at(path), "-o", "json")
-    assert as_data.code == 1
+    async with path.agent():
+        await path.publish(instance_id, name="sales", airflow={"version": "3.3.2", "env": {"TOKEN": CANARY}})
+        await path.told(instance_id, ready)
+        told = await perigee("diff", "sales", "--file", str(file), *at(path))
+        as_data = await perigee("diff", "--file", str(file), *at(path), "-o", "json")
+    assert (told.code, as_data.code) == (1, 1)
+    assert "+ spec.replicas: 2" in told.out
     assert "Deployment" in {change["object"]["kind"] for change in as_data.json["instances"][0]["changes"]}
-    explained = await perigee("explain", instance_id, *at(path))
-    assert (explained.code, explained.err) == (0, "")
-    assert CANARY not in status.out + told.out + differs.out + as_data.out + explained.out
-
-    made = (await log.read(mark)).by(user_agent=USER_AGENT)
-    assert len(made) > 0
-    assert [f"{write.verb} {write.uri}" for write in made.writes()] == []
+    assert CANARY not in told.out + as_data.out + told.err + as_data.err
 
 
 async def test_drift_is_1_and_names_who_it_was(path: Journey) -> None:

@@ -23,6 +23,7 @@ from agent.wire.trust import fingerprint
 from sandbox.testcluster import TestCluster
 from tests.support.builders import an_entry, document_bytes
 from tests.support.hostile import HostilePlane, Listener, an_index, listening
+from tests.support.rights import Granted
 from tests.support.wire import CLUSTER, ROOT
 
 Published = tuple[Entry, bytes]
@@ -62,7 +63,7 @@ class Scene:
         self.plane.say(
             an_index(self._version, [entry for entry, _ in documents]), {entry.digest: raw for entry, raw in documents}
         )
-        async with listening(self.plane, self.cluster, self.namespace) as listener:
+        async with listening(self.plane, Granted(self.cluster.kubeconfig, None), self.namespace) as listener:
             yield listener
 
     async def lived(self, *documents: Published) -> tuple[ChangeApplied, ...]:
