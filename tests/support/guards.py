@@ -56,6 +56,8 @@ def nothing_blocks() -> Iterator[None]:
         for call in guard.functions.values():
             # It has a thread and a loop of its own, which nobody else waits on.
             call.can_block_in("agent/cluster/connection.py", "_load")
+            # A zone is a file of at most 2 KiB, read once in the life of a process.
+            call.can_block_in("agent/wire/maintenance.py", {"zone", "_zones"})
         yield
 
 

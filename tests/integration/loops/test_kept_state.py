@@ -144,6 +144,16 @@ async def test_what_was_restored_was_not_accepted_just_now(world: World) -> None
         assert not [fact for fact in listener.facts.stated if isinstance(fact, IndexAccepted)]
 
 
+async def test_a_document_with_maintenance_windows_is_taken_as_any_other(world: World) -> None:
+    windows = [{"schedule": "0 2 * * 6", "duration": "4h", "timeZone": "Pacific/Chatham"}]
+    plane, windowed = HostilePlane(), a_paused_document(world, maintenance={"windows": windows})
+    say(plane, 1, windowed)
+    async with listening(plane, world.granted, world.namespace) as listener:
+        await accepted(listener, 1)
+        (document,) = listener.accepted.desired.documents.values()
+        assert str(document.instance.maintenance[0].zone) == "Pacific/Chatham"
+
+
 async def test_an_error_that_nobody_foresaw_stops_one_poll_and_not_the_agent(world: World) -> None:
     class BrokenPlane(HostilePlane):
         """Breaks once."""
