@@ -117,7 +117,7 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     _count(metrics, client, budget)
     telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
     base = _Base(settings, clock, client, cluster, telemetry, metrics)
-    lease = ClusterLease(client, settings.cluster.namespace, request_seconds=settings.lease.retry_seconds)
+    lease = ClusterLease(client, settings.cluster.namespace, write_seconds=settings.lease.retry_seconds)
     lead = LeadLoop(
         LeadPorts(lease, telemetry, clock),
         tenure,

@@ -24,20 +24,20 @@ _WATCH_SECONDS = "300"
 class ClusterLease:
     """Implements ``ports.Leases`` over one Lease of the agent's namespace.
 
-    A request gives up after ``request_seconds``: whoever renews must be able to try again on another connection.
+    A write gives up after ``write_seconds``: whoever renews must be able to try again on another connection.
     """
 
-    def __init__(self, client: KubeClient, namespace: str, *, request_seconds: float) -> None:
+    def __init__(self, client: KubeClient, namespace: str, *, write_seconds: float) -> None:
         self._client = client
         self._namespace = namespace
         self._collection = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._path = f"{self._collection}/{NAME}"
-        self._seconds = request_seconds
+        self._seconds = write_seconds
 
     async def read(self) -> LeaseRecord | None:
         """The record as it stands; None: there is none."""
         try:
-            return _record(await self._client.send(Request("get", "GET", self._path, seconds=self._seconds)))
+            return _record(await self._client.send(Request("get", "GET", self._path)))
         except Missing:
             return None
 

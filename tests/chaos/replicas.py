@@ -23,6 +23,10 @@ from tests.support.process import start_agent
 PATIENCE_SECONDS = 60
 
 
+class Ended(Exception):
+    """A process ended by itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What was done to a leader, and when."""
@@ -39,6 +43,8 @@ class Replica:
     process: asyncio.subprocess.Process
     said: list[dict[str, Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    last_words: str = ""
+    """The line that tells why it ended, once it ended by itself."""
 
     @property
     def leads(self) -> bool:
@@ -57,12 +63,16 @@ class Replica:
         async for line in self.process.stderr:
             if line.startswith(b"{"):
                 self.said.append(json.loads(line))
-                self.news.set()
+            else:
+                self.last_words = line.decode()
+            self.news.set()
 
     async def says(self, *events: str, after: int = 0) -> None:
-        """Wait until it said one of these, not counting its first ``after`` lines."""
+        """Wait until it said one of these, not counting its first ``after`` lines. Raises Ended where it ended."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not any(line["event"] in events for line in self.said[after:]):
+                if self.last_words:
+                    raise Ended(self.last_words)
                 self.news.clear()
                 await self.news.wait()
 
@@ -90,11 +100,18 @@ class Pair:
 
     async def begin(self) -> Replica:
         """Start one more process and wait until it leads or stands by."""
-        replica = Replica(await start_agent(self.settings, self.path.directory))
-        self.readers.create_task(replica.read())
-        self.replicas.append(replica)
-        await replica.says("leadership_taken", "stood_by")
-        return replica
+        while True:
+            replica = Replica(await start_agent(self.settings, self.path.directory))
+            self.readers.create_task(replica.read())
+            self.replicas.append(replica)
+            try:
+                await replica.says("leadership_taken", "stood_by")
+            except Ended as ended:
+                if "does not answer" not in str(ended):  # a kubelet would start it again, too
+                    raise
+                self.replicas.remove(replica)
+            else:
+                return replica
 
     def leader(self) -> Replica:
         """Who leads."""

@@ -34,7 +34,7 @@ def path(namespace: str) -> str:
 def leases(request: pytest.FixtureRequest, edge: Edge) -> Leases:
     if request.param == "memory":
         return MemoryLeases(LeaseServer())
-    return ClusterLease(edge.client, edge.namespace, request_seconds=2)
+    return ClusterLease(edge.client, edge.namespace, write_seconds=2)
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ async def changed_meanwhile(
 async def test_a_lease_that_is_made_or_deleted_while_it_is_watched_is_told(
     edge: Edge, administrator: KubeClient
 ) -> None:
-    leases = ClusterLease(edge.client, edge.namespace, request_seconds=2)
+    leases = ClusterLease(edge.client, edge.namespace, write_seconds=2)
     async with asyncio.timeout(10), aclosing(leases.changes(None)) as changes:
         await changed_meanwhile(changes, leases, RECORD)
         async with asyncio.TaskGroup() as group:
@@ -104,7 +104,7 @@ async def test_a_lease_that_is_made_or_deleted_while_it_is_watched_is_told(
 
 
 async def test_another_lease_of_the_namespace_is_not_told(edge: Edge) -> None:
-    leases = ClusterLease(edge.client, edge.namespace, request_seconds=2)
+    leases = ClusterLease(edge.client, edge.namespace, write_seconds=2)
     stranger = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "stranger"}}
     async with asyncio.timeout(10), aclosing(leases.changes(None)) as changes:
         collection = path(edge.namespace).rpartition("/")[0]
@@ -113,7 +113,7 @@ async def test_another_lease_of_the_namespace_is_not_told(edge: Edge) -> None:
 
 
 async def test_a_lease_that_somebody_else_made_is_understood(edge: Edge) -> None:
-    leases = ClusterLease(edge.client, edge.namespace, request_seconds=2)
+    leases = ClusterLease(edge.client, edge.namespace, write_seconds=2)
     bare = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "perigee-agent"}}
     await edge.client.send(Request("create", "POST", path(edge.namespace).rpartition("/")[0], body=bare))
     found = await leases.read()
@@ -123,7 +123,7 @@ async def test_a_lease_that_somebody_else_made_is_understood(edge: Edge) -> None
 
 
 async def test_a_namespace_that_does_not_exist_is_named_with_what_to_do(administrator: KubeClient) -> None:
-    leases = ClusterLease(administrator, "nowhere-to-be-found", request_seconds=2)
+    leases = ClusterLease(administrator, "nowhere-to-be-found", write_seconds=2)
     assert await leases.read() is None
     with pytest.raises(Misconfigured, match="nowhere-to-be-found") as raised:
         await leases.write(RECORD)
@@ -134,7 +134,7 @@ async def test_a_missing_right_is_named(real_cluster: RealCluster, real_namespac
     client = KubeClient(await connect(await real_cluster.kubeconfig_for_service_account(real_namespace, "default")))
     try:
         with pytest.raises(NotAuthorised, match="cannot get resource") as raised:
-            await ClusterLease(client, real_namespace, request_seconds=2).read()
+            await ClusterLease(client, real_namespace, write_seconds=2).read()
         assert "grant this right" in raised.value.hint
     finally:
         await client.close()
