@@ -113,9 +113,12 @@ class Pair:
             else:
                 return replica
 
-    def leader(self) -> Replica:
-        """Who leads."""
-        return next(replica for replica in self.replicas if replica.leads)
+    async def leader(self) -> Replica:
+        """Who leads, or will in a moment: on a busy machine a leader may lapse without our doing."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not (leading := [replica for replica in self.replicas if replica.leads]):
+                await self._pause(0.05, 0.05)
+        return leading[0]
 
     async def live(self, points: int) -> None:
         """Go through so many faults while the document changes; in the end everything is as the last one wants it."""
@@ -144,7 +147,7 @@ class Pair:
 
     async def _fault(self) -> None:
         await self._pause(0, 2)
-        victim = self.leader()
+        victim = await self.leader()
         [other] = [replica for replica in self.replicas if replica is not victim]
         heard, told = len(other.said), len(victim.said)
         kills = self.chance.random() < 0.3
@@ -159,7 +162,7 @@ class Pair:
             return
         await self._pause(0, 1)
         victim.signal(signal.SIGCONT)
-        await victim.says("stood_by", after=told)
+        await victim.says("stood_by", "leadership_taken", after=told)
 
     async def _churn(self) -> None:
         """Change how many pods there shall be, have a queue of workers come and go, and delete things by hand."""
