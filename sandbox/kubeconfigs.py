@@ -39,19 +39,25 @@ class Access:
         return context
 
 
-def write(path: Path, *, name: str, server: str, authority: bytes, user: Json) -> None:
-    """Write a kubeconfig; it is JSON, hence also YAML, and readable to its owner alone."""
-    cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode("ascii")}
+def write(path: Path, access: Access, *, name: str, user: str = "admin", namespace: str = "default") -> Path:
+    """Write the kubeconfig of a user with a token, or of one with nothing; readable to its owner alone.
+
+    It is JSON, hence also YAML, and names no other file. ``name`` is what the cluster is called in it.
+    """
+    authority = base64.b64encode(access.authority).decode("ascii")
     document = {
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{"name": name, "cluster": cluster}],
-        "users": [{"name": "admin", "user": user}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": "admin"}}],
+        "clusters": [
+            {"name": name, "cluster": {"server": access.server, "certificate-authority-data": authority}},
+        ],
+        "users": [{"name": user, "user": {"token": access.token} if access.token else {}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": user, "namespace": namespace}}],
         "current-context": name,
     }
     path.touch(mode=0o600)
     path.write_text(json.dumps(document, indent=2), encoding="utf-8")
+    return path
 
 
 def read(path: Path) -> Access:

@@ -90,10 +90,8 @@ async def _reachable(server: Server, home: Path, port: int, token: str) -> Async
     """Serve over TLS, since kubectl sends no token without it, and say in a kubeconfig where."""
     async with opened(server.application(), home, name="perigee-embedded", port=port) as door:
         try:
-            file, user = home / "kubeconfig", {"token": token}
-            await asyncio.to_thread(
-                kubeconfigs.write, file, name="embedded", server=door.url, authority=door.authority, user=user
-            )
+            access = kubeconfigs.Access(door.url, door.authority, token)
+            await asyncio.to_thread(kubeconfigs.write, home / "kubeconfig", access, name="embedded")
             yield door
         finally:
             server.stop()

@@ -72,13 +72,9 @@ class FaultProxy:
 
         A user with a certificate comes through as the user of the kubeconfig behind the proxy.
         """
-        access = await asyncio.to_thread(kubeconfigs.read, other)
-        path = self._home / other.name
-        user = {"token": access.token} if access.token else {}
-        await asyncio.to_thread(
-            kubeconfigs.write, path, name="faulty", server=self.server, authority=self.door.authority, user=user
-        )
-        return path
+        token = (await asyncio.to_thread(kubeconfigs.read, other)).token
+        access = Access(self.server, self.door.authority, token)
+        return await asyncio.to_thread(kubeconfigs.write, self._home / other.name, access, name="faulty")
 
 
 class _Passing:

@@ -6,12 +6,11 @@ Here: certificates, tokens, kubeconfigs. Each program has a user of its own, so 
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import kubeconfigs
 from sandbox.pki import Authority, KeyPair, new_authority, new_signing_key
 from sandbox.realcluster.endpoint import Endpoint
 from sandbox.realcluster.workspace import Workspace
@@ -75,25 +74,9 @@ def write_credentials(workspace: Workspace, endpoint: Endpoint, *, node_address:
 def write_kubeconfig(
     path: Path, credentials: Credentials, *, user: str, token: str, namespace: str = "default"
 ) -> Path:
-    """A kubeconfig for one user; it is JSON, hence also YAML, and names no other file."""
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": user, "namespace": namespace}}],
-        "clusters": [
-            {
-                "name": "test",
-                "cluster": {
-                    "server": credentials.server,
-                    "certificate-authority-data": _base64(credentials.authority),
-                },
-            }
-        ],
-        "users": [{"name": user, "user": {"token": token}}],
-    }
-    _write(path, json.dumps(document, indent=1).encode())
-    return path
+    """A kubeconfig for one user."""
+    access = kubeconfigs.Access(credentials.server, credentials.authority, token)
+    return kubeconfigs.write(path, access, name="test", user=user, namespace=namespace)
 
 
 def _write_certificates(pki: Path, authority: Authority, endpoint: Endpoint) -> None:
@@ -119,7 +102,3 @@ def _write_pair(pki: Path, name: str, pair: KeyPair) -> None:
 def _write(path: Path, content: bytes) -> None:
     path.touch(mode=0o600)
     path.write_bytes(content)
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode()

@@ -64,6 +64,7 @@ def test_the_contracts_bite(tmp_path: Path) -> None:
         "agent/planning/planted.py": ("from time import monotonic", "pure rooms do no input"),
         "control_plane/planted.py": ("import agent.settings", "the control plane shares only"),
         "sandbox/cluster/planted.py": ("import agent.model", "know nothing of the agent"),
+        "sandbox/faults/planted.py": ("import sandbox.cluster", "faults are the same"),
         "agent/telemetry/planted.py": ("import sandbox.cluster", "the agent knows neither"),
         "agent/uplink/planted.py": ("import kubernetes_asyncio", "Kubernetes' client stays"),
     }
