@@ -116,8 +116,12 @@ class Applier:
             present = target.live["spec"].get("replicas") or present  # zero is how we put it to sleep
         else:
             return await self._send(progress, target)
-        with suppress(FieldConflict):  # somebody scaled it this very moment: then the field has an owner already
-            await self._effects.verbs.apply(_only_replicas(target.manifest, present), manager=SCALE_MANAGER)
+        number = _only_replicas(target.manifest, present)
+        if target.live is not None and not target.live["spec"].get("replicas", 1):
+            await self._effects.verbs.apply(_as_of(target.live, number), manager=SCALE_MANAGER, force=True)
+        else:
+            with suppress(FieldConflict):  # somebody scaled it this very moment: then the field has an owner already
+                await self._effects.verbs.apply(number, manager=SCALE_MANAGER)
         return await self._send(progress, replace(target, live=await self._effects.cluster.read(target.ref)))
 
     async def _send(self, progress: Progress, target: _Target) -> Change:

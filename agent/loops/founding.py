@@ -52,6 +52,9 @@ class Founding:
             rendering = self._renderings.whole(progress)
             # Asleep, zero is an order, whoever scales: there is nothing to hand over.
             progress.starts = dict(rendering.starts) if instance.state is State.RUNNING else {}
+            if progress.inventory.inputs != rendering.key:
+                # From the first apply on, the objects are no longer those of the inputs before.
+                progress.inventory = replace(progress.inventory, inputs="")
             await self._intend(progress, [place.ref, *(one.ref for one in rendering.objects)])
             home = [one for one in rendering.objects if one.ref.kind == "Namespace"]
             for planned in diff(home, remembered=progress.lines, seen=self._effects.cluster.seen(instance.id)):
@@ -108,7 +111,8 @@ class Founding:
         for ref in intended:
             progress.remember(Owned(ref))
         now, saved = progress.inventory, progress.saved
-        if intended or (now.keys, now.namespace_created) != (saved.keys, saved.namespace_created):
+        before = (saved.keys, saved.namespace_created, saved.inputs)
+        if intended or (now.keys, now.namespace_created, now.inputs) != before:
             await self.save(progress)
 
     async def survey(self, progress: Progress, applier: Applier) -> None:

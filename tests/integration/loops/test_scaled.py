@@ -242,3 +242,15 @@ async def test_a_sleep_that_is_cut_short_forgets_no_number(world: World, after: 
         assert replicas(await live(world, WORKER)) == 0
         await awake(life, world, 3, components=EXTERNAL)
         assert (replicas(await live(world, WORKER)), replicas(await live(world, SCHEDULER))) == (4, 2)
+
+
+async def test_what_is_born_asleep_wakes_with_the_number_to_start_with(world: World) -> None:
+    async with world.living() as life:
+        await asleep(life, world, 1, components=EXTERNAL)
+        assert replicas(await live(world, SCHEDULER)) == 0
+        await awake(life, world, 2, components=EXTERNAL)
+        for which in (SCHEDULER, WORKER):
+            found = await live(world, which)
+            assert replicas(found) == 2
+            assert holders(found, "spec", "replicas") == {"perigee-scale"}
+        await quiet(life, world)
