@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from agent.inspection.sight import Sight
 from agent.inspection.trial import (
     Notes,
+    Originals,
     Silence,
     TrialCluster,
     TrialInventories,
@@ -113,8 +114,9 @@ class _Trial:
         self._quick = quick
         self._inventory = inventory
         self._notes = Notes(unpack(inventory.fields))
-        self._cluster = TrialCluster(sight, self._notes)
-        verbs = TrialVerbs(sight, self._notes, self._cluster, quick=quick)
+        originals = Originals(sight)
+        self._cluster = TrialCluster(sight, self._notes, originals)
+        verbs = TrialVerbs(sight, self._notes, originals, quick=quick)
         keys = TrialKeys(self._notes, self._cluster)
         records = Records(TrialInventories(sight.inventories), keys, TrialJournal(sight.journal))
         self.effects = Effects(self._cluster, verbs, records, Silence(), sight.clock)

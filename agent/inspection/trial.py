@@ -50,14 +50,27 @@ class Notes:
     shown: dict[ObjectRef, Seen] = field(default_factory=dict)
 
 
+class Originals:
+    """Objects as they really are, each read once."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._real = sight.cluster
+        self._known: dict[ObjectRef, Manifest | None] = {}
+
+    async def read(self, ref: ObjectRef) -> Manifest | None:
+        """The object; None if it does not exist."""
+        if ref not in self._known:
+            self._known[ref] = await self._real.read(ref)
+        return self._known[ref]
+
+
 class TrialCluster:
     """Implements ``ports.Cluster``: what was seen, with what would have been done laid over it."""
 
-    def __init__(self, sight: Sight, notes: Notes) -> None:
+    def __init__(self, sight: Sight, notes: Notes, originals: Originals) -> None:
         self._real = sight.cluster
         self._notes = notes
-        self._read: dict[ObjectRef, Manifest | None] = {}
-        self._surveyed: set[str] = set()
+        self._originals = originals
 
     async def started(self) -> None:
         """It was looked at already."""
@@ -70,22 +83,15 @@ class TrialCluster:
 
     async def survey(self, instance_id: str, namespace: str) -> None:
         """Look closer, once."""
-        if instance_id not in self._surveyed:
+        if not self._real.surveyed(instance_id):
             await self._real.survey(instance_id, namespace)
-            self._surveyed.add(instance_id)
 
     async def read(self, ref: ObjectRef) -> Manifest | None:
         """The object as it would be by now."""
         tried = self._notes.tried.get(ref)
         if tried is not None:
             return tried.after or _imagined(tried.sent, tried.before)
-        return None if ref in self._notes.deleted else await self.before(ref)
-
-    async def before(self, ref: ObjectRef) -> Manifest | None:
-        """The object as it really is; asked for once."""
-        if ref not in self._read:
-            self._read[ref] = await self._real.read(ref)
-        return self._read[ref]
+        return None if ref in self._notes.deleted else await self._originals.read(ref)
 
     def touched(self) -> AsyncIterator[str]:
         """Nothing is watched."""
@@ -106,10 +112,10 @@ class TrialCluster:
 class TrialVerbs:
     """Implements ``ports.Verbs``: nothing is done, and everything is noted. ``quick``: the server is not asked."""
 
-    def __init__(self, sight: Sight, notes: Notes, cluster: TrialCluster, *, quick: bool) -> None:
+    def __init__(self, sight: Sight, notes: Notes, originals: Originals, *, quick: bool) -> None:
         self._real = sight.verbs
         self._notes = notes
-        self._cluster = cluster
+        self._originals = originals
         self._quick = quick
 
     async def apply(
@@ -120,13 +126,17 @@ class TrialVerbs:
         tried = self._notes.tried.get(ref)
         if manager == SCALE_MANAGER:
             self._notes.handed_over.add(ref)
-        if manager == SCALE_MANAGER or tried is not None:
-            return await self._cluster.read(ref) or _imagined(manifest, None)
+        if manager == SCALE_MANAGER and tried is None:
+            return manifest
+        if tried is not None:
+            if dry_run:
+                self._refuse_left(ref, manifest, tried)
+            return tried.after or _imagined(tried.sent, tried.before)
         if dry_run:
             return await self._real.apply(manifest, dry_run=True)
-        before = await self._cluster.before(ref)
+        before = await self._originals.read(ref)
         if self._quick and before is not None and not force:
-            self._refuse_once(ref, manifest, before)
+            self._refuse_taken(ref, manifest, before)
         after = await self._asked(ref, manifest, force=force) if self._can_be_asked(ref) else None
         self._notes.tried[ref] = Tried(manifest, before, after)
         self._notes.shown[ref] = _ready(observed(after or _imagined(manifest, before)))
@@ -152,14 +162,19 @@ class TrialVerbs:
             self._notes.contested.setdefault(ref, {}).update({one.field: one.manager for one in conflict.fields})
             raise
 
-    def _refuse_once(self, ref: ObjectRef, manifest: Manifest, before: Manifest) -> None:
+    def _refuse_taken(self, ref: ObjectRef, manifest: Manifest, before: Manifest) -> None:
         """Raise the conflict that a server would tell of, as far as ownership shows it: what was ours, others hold."""
         recorded = self._notes.recorded.get(ref, {})
         held = [one for one in lost(recorded, before) if one.to and without(manifest, [one.path]) != manifest]
-        if held and ref not in self._notes.contested:
+        if held:
             self._notes.contested[ref] = {one.field: one.to for one in held}
-            fields = tuple(OwnedField(one.to, one.field) for one in held)
-            raise FieldConflict(f"{ref} has fields that others hold", fields=fields)
+            raise _conflict(ref, self._notes.contested[ref])
+
+    def _refuse_left(self, ref: ObjectRef, manifest: Manifest, tried: Tried) -> None:
+        """Raise the conflict again that made the pass leave fields out."""
+        contested = self._notes.contested.get(ref)
+        if contested and _bare(manifest) != _bare(tried.sent):
+            raise _conflict(ref, contested)
 
     def _can_be_asked(self, ref: ObjectRef) -> bool:
         """Whether the server could try it: its namespace is there, and nothing that would be deleted is in the way."""
@@ -238,6 +253,17 @@ class Silence:
 
     def emit(self, fact: Fact) -> None:
         """Say nothing."""
+
+
+def _conflict(ref: ObjectRef, contested: Mapping[str, str]) -> FieldConflict:
+    fields = tuple(OwnedField(manager, name) for name, manager in contested.items())
+    return FieldConflict(f"{ref} has fields that others hold", fields=fields)
+
+
+def _bare(manifest: Manifest) -> Manifest:
+    """Without the precondition."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "resourceVersion"}
+    return {**manifest, "metadata": metadata}
 
 
 def _ready(one: Seen) -> Seen:
