@@ -45,7 +45,6 @@ from agent.model.errors import AgentError, Misconfigured
 from agent.model.lease import LeaseTimes, Term
 from agent.ports import Clock, Loop, Telemetry, Verifier
 from agent.rendering import AgentAccount
-from agent.rendering.access import AGENT_BINDING
 from agent.settings import Settings
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.probes import Readiness, serving_metrics, serving_probes
@@ -65,6 +64,8 @@ _TRUST = "perigee-trust"
 _GATHER_SECONDS = 0.2
 """So long changes are collected into one report: short for who watches, long enough to make a batch of a burst."""
 
+_LOOK_SECONDS = 3.0
+"""So long somebody who looks waits for the Lease."""
 _RELEASE_SECONDS = 5.0
 """So long, after the loops' own time to end, the lease may take to be released."""
 
@@ -199,28 +200,22 @@ async def inspecting(target: Target) -> AsyncIterator[Sight]:
     client = ReadingClient(await connect(target.kubeconfig))
     try:
         shelf = SecretShelf(client, target.namespace)
-        cluster, inventories = ClusterGlance(client, clock), ClusterInventories(shelf)
+        cluster = ClusterGlance(client, clock)
         yield Sight(
             cluster,
             ClusterVerbs(client, cluster.observation),
             ClusterState(shelf),
-            inventories,
+            ClusterInventories(shelf),
             ClusterJournal(shelf, Term(0, "")),
+            ClusterLease(client, target.namespace, request_seconds=_LOOK_SECONDS),
             clock,
-            Policy(target.namespace, await _bound(inventories, target.namespace), target.prune_limit),
+            Policy(target.namespace, _agent_account(target.namespace, target.service_account), target.prune_limit),
             await _verifier(shelf, target),
             client.server,
+            configured=target.cluster is not None,
         )
     finally:
         await client.close()
-
-
-async def _bound(inventories: ClusterInventories, namespace: str) -> AgentAccount | None:
-    """The account that the agent binds its rights to, as its records tell: an inspection need not know its settings."""
-    found = (await inventories.load_all()).values()
-    lines = (line for one in found if not isinstance(one, AgentError) for line in one.owned)
-    binds = any((line.ref.kind, line.ref.name) == ("RoleBinding", AGENT_BINDING) for line in lines)
-    return AgentAccount(namespace, AGENT_BINDING) if binds else None
 
 
 async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:
@@ -305,8 +300,11 @@ async def _telemetry(
 
 
 def _account(settings: Settings) -> AgentAccount | None:
-    name = settings.cluster.service_account
-    return AgentAccount(settings.cluster.namespace, name) if name is not None else None
+    return _agent_account(settings.cluster.namespace, settings.cluster.service_account)
+
+
+def _agent_account(namespace: str, name: str | None) -> AgentAccount | None:
+    return AgentAccount(namespace, name) if name is not None else None
 
 
 def _poll_pace(settings: Settings) -> PollPace:

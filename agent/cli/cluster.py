@@ -173,6 +173,7 @@ def _target(context: typer.Context, kubeconfig: Path | None, namespace: str, con
         settings.reconcile.prune_limit,
         settings.cluster.name,
         settings.uplink.root_fingerprint,
+        settings.cluster.service_account,
     )
 
 

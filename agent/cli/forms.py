@@ -13,9 +13,10 @@ from agent.model.conditions import Condition
 from agent.model.desired import Standing
 from agent.model.errors import AgentError
 from agent.model.journal import Deed
-from agent.model.lead import Lead
+from agent.model.lease import LeaseRecord
 from agent.model.objects import ObjectRef, Owned
 from agent.planning.fields import text
+from agent.planning.leadership import age_seconds, seems_held
 
 
 def of_fleet(fleet: Fleet, now: datetime) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def of_fleet(fleet: Fleet, now: datetime) -> dict[str, Any]:
         "accepted": _standing(kept.standing),
         "issuedAt": kept.index.issued_at.isoformat() if kept.index is not None else None,
         "problem": of_error(kept.problem),
-        "lead": _lead(fleet.lead, now),
+        "lead": _lead(fleet.lease, now),
         "instances": [of_found(found) for found in fleet.found],
     }
 
@@ -103,7 +104,7 @@ def of_explanation(explained: Explanation, now: datetime) -> dict[str, Any]:
         condition["since"] = since.isoformat() if since is not None else None
     return {
         **shown,
-        "lead": _lead(explained.fleet.lead, now),
+        "lead": _lead(explained.fleet.lease, now),
         "troubles": list(explained.troubles),
         "blockers": list(explained.blockers),
         "proposal": of_proposal(explained.proposal) if explained.proposal is not None else None,
@@ -185,15 +186,15 @@ def _standing(standing: Standing | None) -> dict[str, int] | None:
     return {"epoch": standing.epoch, "version": standing.version} if standing is not None else None
 
 
-def _lead(lead: Lead | None, now: datetime) -> dict[str, Any] | None:
-    if lead is None:
+def _lead(lease: LeaseRecord | None, now: datetime) -> dict[str, Any] | None:
+    if lease is None:
         return None
-    age = lead.age_seconds(now)
+    age = age_seconds(lease, now)
     return {
-        "holder": lead.holder or None,
-        "term": lead.term,
+        "holder": lease.holder or None,
+        "term": lease.term,
         "renewedSecondsAgo": round(age, 1) if age is not None else None,
-        "held": lead.is_held(now),
+        "held": seems_held(lease, now),
     }
 
 

@@ -11,9 +11,10 @@ from rich.text import Text
 from agent.cli.console import ago, counted, joined, styled, table
 from agent.inspection.fleet import Fleet, Found
 from agent.model.conditions import Condition, Truth
-from agent.model.lead import Lead
+from agent.model.lease import LeaseRecord
 from agent.model.status import InstanceStatus
 from agent.planning.fields import text
+from agent.planning.leadership import age_seconds, seems_held
 
 STYLES = {Truth.TRUE: "green", Truth.FALSE: "yellow", Truth.UNKNOWN: "magenta"}
 _QUIET = frozenset({"NoFailure", "Verified", "AllKnown", "NoneHeldByOthers", "NotPaused", "NotUnlisted"})
@@ -40,21 +41,21 @@ def heading(fleet: Fleet, now: datetime) -> Text:
         parts.append(Text(f"accepted {kept.standing.epoch}.{kept.standing.version}"))
     if kept.index is not None:
         parts.append(styled(f"issued {ago((now - kept.index.issued_at).total_seconds())}"))
-    parts.append(_lead(fleet.lead, now))
+    parts.append(_lead(fleet.lease, now))
     line = joined(parts, "   ")
     if kept.problem is not None:
         line.append(f"\nthe accepted state is not believed: {kept.problem.explain()}", style="red")
     return line
 
 
-def _lead(lead: Lead | None, now: datetime) -> Text:
-    if lead is None:
+def _lead(lease: LeaseRecord | None, now: datetime) -> Text:
+    if lease is None:
         return Text("no lease", style="dim")
-    age = lead.age_seconds(now)
+    age = age_seconds(lease, now)
     when = f", renewed {ago(age)}" if age is not None else ""
-    if not lead.is_held(now):
-        return styled(f"nobody leads (last: {lead.holder or 'given up'}, term {lead.term}{when})", "yellow")
-    return styled(f"lead {lead.holder}, term {lead.term}{when}", "green")
+    if not seems_held(lease, now):
+        return styled(f"nobody leads (last: {lease.holder or 'released'}, term {lease.term}{when})", "yellow")
+    return styled(f"lead {lease.holder}, term {lease.term}{when}", "green")
 
 
 def _lines(fleet: Fleet) -> RenderableType:

@@ -9,21 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from agent.cluster.client import METADATA_LIST, KubeClient, Request
 from agent.cluster.kinds import WATCHED, Kind
 from agent.cluster.kubernetes import KubernetesCluster
-from agent.model.errors import AgentError, Missing, Refused
+from agent.model.errors import AgentError, Refused
 from agent.model.labels import INSTANCE
-from agent.model.lead import Lead
 from agent.model.observed import Seen
 from agent.planning.observing import observed
 from agent.ports import Clock
 
 _PAGE = "500"
-_LEASE = "/apis/coordination.k8s.io/v1/namespaces/{}/leases/perigee-agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +68,6 @@ class ClusterGlance(KubernetesCluster):
     def surveyed(self, instance_id: str) -> bool:
         """Whether the kinds that no watch covers were looked at, for this instance."""
         return instance_id in self._surveyed
-
-    async def lead(self, namespace: str) -> Lead | None:
-        """Who leads among the agents of this namespace; None where there is no lease."""
-        try:
-            live = await self._reading.send(Request("get", "GET", _LEASE.format(namespace)))
-        except Missing:
-            return None
-        spec = live.get("spec") or {}
-        renewed = spec.get("renewTime")
-        return Lead(
-            holder=spec.get("holderIdentity") or "",
-            term=int(spec.get("leaseTransitions") or 0),
-            renewed=datetime.fromisoformat(renewed) if renewed else None,
-            duration_seconds=int(spec.get("leaseDurationSeconds") or 0),
-        )
 
     async def _tried(self, kind: Kind, selector: str, namespace: str) -> _Listing | AgentError:
         """A kind that cannot be listed is told by itself, not as one of a group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent.inspection.fleet import Records, UnknownName, chosen, records
+from agent.inspection.fleet import Records, UnknownName, chosen, informed, records
 from agent.inspection.proposal import Proposal, proposal
 from agent.inspection.sight import Sight
 from agent.model.desired import Document, Entry, Refusal
@@ -34,6 +34,7 @@ class Comparison:
 async def comparison(sight: Sight, which: str, given: Sequence[Given], *, quick: bool) -> Comparison:
     """Compare one instance, or all; where documents are ``given``, theirs."""
     known = await records(sight)
+    sight = await informed(sight, known)
     only = {chosen(known.names(), which)} if which else set(known.names())
     documents = _given(known, given, only, named=which) if given else _in_force(known, only)
     refused = {} if given else {key: one for key, one in known.kept.refusals.items() if key in only}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agent.inspection.fleet import Fleet, Found, UnknownName, fleet
@@ -59,6 +59,7 @@ async def explanation(sight: Sight, which: str) -> Explanation:
     """Look closely at one instance."""
     looked = await fleet(sight, which)
     (found,) = looked.found
+    sight = replace(sight, policy=looked.policy)
     tried = None
     if found.document is not None and found.damage is None:
         tried = await proposal(sight, found.document, found.inventory, quick=True)
@@ -77,7 +78,7 @@ async def explanation(sight: Sight, which: str) -> Explanation:
 
 async def account(sight: Sight, explained: Explanation, named: str) -> ObjectAccount:
     """Look closely at one object of the instance, named as Kind/name; raises UnknownName if it has none such."""
-    found = explained.found
+    found, sight = explained.found, replace(sight, policy=explained.fleet.policy)
     rendered = {one.ref: one for one in _rendered(sight, found)}
     ref = _named(named, {*rendered, *found.inventory.by_ref(), *found.seen})
     live = await sight.cluster.read(ref)

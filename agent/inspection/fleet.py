@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from agent.inspection.judgement import judged
 from agent.inspection.kept import Kept, kept_state
 from agent.inspection.sight import Sight
+from agent.loops.passes import Policy
 from agent.model.desired import Document, Refusal
 from agent.model.errors import AgentError, Misconfigured, Terminal
-from agent.model.lead import Lead
-from agent.model.objects import Ceded, Inventory, ObjectRef
+from agent.model.lease import LeaseRecord
+from agent.model.objects import Ceded, Inventory, Manifest, ObjectRef
 from agent.model.observed import Seen
 from agent.model.status import InstanceStatus
 from agent.planning.diff import UNWATCHED
 from agent.planning.health import View, status
+from agent.rendering import AgentAccount
+from agent.rendering.access import AGENT_BINDING
 
 _NAMED = 8
+_TRIED = 3
+"""So many bindings are looked for: one may have been deleted by somebody."""
 
 
 class UnknownName(Terminal):
@@ -66,11 +72,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What one look at an agent's instances found."""
+    """What one look at an agent's instances found. ``policy`` is the agent's, as far as it is known by now."""
 
     kept: Kept
-    lead: Lead | None
+    lease: LeaseRecord | None
     found: tuple[Found, ...]
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,31 @@ async def records(sight: Sight) -> Records:
     return found
 
 
+async def informed(sight: Sight, known: Records) -> Sight:
+    """The sight of somebody who knows to whom the agent binds its rights: from a binding that its records name."""
+    bindings = (binding for each in known.inventories.values() if (binding := _binding(each)) is not None)
+    live = None if sight.configured else await _first(sight, bindings)
+    if live is None:
+        return sight
+    (subject, *_) = live["subjects"]
+    account = AgentAccount(subject["namespace"], subject["name"])
+    return replace(sight, policy=replace(sight.policy, account=account))
+
+
+def _binding(inventory: Inventory | AgentError) -> ObjectRef | None:
+    owned = inventory.owned if isinstance(inventory, Inventory) else ()
+    return next((one.ref for one in owned if (one.ref.kind, one.ref.name) == ("RoleBinding", AGENT_BINDING)), None)
+
+
+async def _first(sight: Sight, refs: Iterable[ObjectRef]) -> Manifest | None:
+    """The first of these that is there, as somebody made it: with a subject."""
+    for ref in islice(refs, _TRIED):
+        live = await sight.cluster.read(ref)
+        if live is not None and live.get("subjects"):
+            return live
+    return None
+
+
 def chosen(names: Mapping[str, str], which: str) -> str:
     """The id of the instance that somebody means; raises UnknownName if there is none, or more than one."""
     if which in names:
@@ -126,6 +158,7 @@ def chosen(names: Mapping[str, str], which: str) -> str:
 async def fleet(sight: Sight, which: str = "") -> Fleet:
     """Look at one instance, or at all."""
     known = await records(sight)
+    sight = await informed(sight, known)
     names = known.names()
     if which:
         only = chosen(names, which)
@@ -134,9 +167,9 @@ async def fleet(sight: Sight, which: str = "") -> Fleet:
         names = {only: names[only]}
     else:
         await sight.cluster.look()
-    lead = await sight.cluster.lead(sight.policy.agent_namespace)
+    lease = await sight.leases.read()
     found = [_found(sight, known, instance_id) for instance_id in names]
-    return Fleet(known.kept, lead, tuple(sorted(found, key=lambda one: (one.name, one.id))))
+    return Fleet(known.kept, lease, tuple(sorted(found, key=lambda one: (one.name, one.id))), sight.policy)
 
 
 async def survey(sight: Sight, instance_id: str, namespace: str) -> None:

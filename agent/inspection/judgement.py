@@ -7,7 +7,7 @@ from agent.model.desired import Document
 from agent.model.errors import AgentError
 from agent.model.instance import State
 from agent.model.objects import Inventory, Stage
-from agent.planning import guard
+from agent.planning import guard, scaling
 from agent.planning.diff import UNWATCHED, diff
 from agent.planning.health import View
 from agent.planning.removal import next_step
@@ -41,7 +41,7 @@ def _staying(sight: Sight, document: Document, inventory: Inventory) -> View:
     if instance.paused:
         gates = [(Stage.COMPONENTS, standing([owned.ref for owned in inventory.owned], seen))]
     else:
-        awaited = expected(known)
+        awaited = scaling.awaited(instance.state, expected(known), inventory.by_ref())
         gates = [(stage, gate(stage, awaited, seen)) for stage in order(instance.state)]
     return View(document, inventory, seen, changes, pending=_first(gates))
 

@@ -8,16 +8,15 @@ from typing import Protocol
 
 from agent.loops.passes import Policy
 from agent.model.errors import AgentError
-from agent.model.lead import Lead
-from agent.ports import Clock, Cluster, Inventories, Journal, StateStore, Verbs, Verifier
+from agent.ports import Clock, Cluster, Inventories, Journal, Leases, StateStore, Verbs, Verifier
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """One agent, by its cluster and its namespace there.
 
-    ``cluster`` and ``root_fingerprint`` None: nobody said which cluster it is, or which root to believe; then what the
-    agent's namespace keeps is believed in that.
+    ``cluster`` None: its settings are not known. Then what its namespace keeps is believed in which cluster this is,
+    which root to believe, and which account it binds its rights to.
     """
 
     kubeconfig: Path | None
@@ -25,6 +24,7 @@ class Target:
     prune_limit: int
     cluster: str | None = None
     root_fingerprint: str | None = None
+    service_account: str | None = None
 
 
 class Glance(Cluster, Protocol):
@@ -38,21 +38,22 @@ class Glance(Cluster, Protocol):
         """Whether the kinds that no watch covers were looked at, for this instance."""
         ...
 
-    async def lead(self, namespace: str) -> Lead | None:
-        """Who leads among the agents of this namespace; None where there is no lease."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """The ports. ``verifier`` is an error where there is nothing to verify with; ``server`` is told to people."""
+    """The ports. ``verifier`` is an error where there is nothing to verify with; ``server`` is told to people.
+
+    ``policy`` is the agent's as far as it is known. ``configured``: from its settings; else records have to tell.
+    """
 
     cluster: Glance
     verbs: Verbs
     state: StateStore
     inventories: Inventories
     journal: Journal
+    leases: Leases
     clock: Clock
     policy: Policy
     verifier: Verifier | AgentError
     server: str
+    configured: bool

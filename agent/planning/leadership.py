@@ -96,3 +96,14 @@ def released(record: LeaseRecord, now: datetime) -> LeaseRecord:
 def leads_until(sent_at: float, times: LeaseTimes) -> float:
     """Until when a holder may begin to write, given when it sent the last renewal that succeeded."""
     return sent_at + times.renew_deadline_seconds
+
+
+def age_seconds(record: LeaseRecord, now: datetime) -> float | None:
+    """How long ago it was renewed by its holder's clock, for people; None where it never was."""
+    return max((now - record.renewed).total_seconds(), 0.0) if record.renewed is not None else None
+
+
+def seems_held(record: LeaseRecord, now: datetime) -> bool:
+    """Whether somebody leads, as far as two clocks agree: to be told to people, nobody may act on it."""
+    age = age_seconds(record, now)
+    return bool(record.holder) and age is not None and age <= record.duration_seconds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,18 +11,20 @@ from agent.cluster.connection import connect
 from agent.cluster.secrets import SecretShelf
 from sandbox.testcluster import TestCluster
 from tests.integration.inspection.scene import Scene
+from tests.support.rights import agent_of
 from tests.support.wire import a_trust_envelope
 
 
 @pytest.fixture
 async def scene(any_cluster: TestCluster, any_namespace: str) -> AsyncIterator[Scene]:
     client = KubeClient(await connect(any_cluster.kubeconfig))
+    bundle = {"bundle": a_trust_envelope()}
     try:
-        made = Scene(any_cluster, any_namespace, client)
-        await SecretShelf(client, any_namespace).create("perigee-trust", {"bundle": a_trust_envelope()}, role="trust")
-        yield made
-        async with asyncio.TaskGroup() as group:
-            for home in made.homes:
-                group.create_task(made.leave(home))
+        async with agent_of(any_cluster, any_namespace) as granted:
+            made = Scene(any_cluster, any_namespace, client, granted)
+            await SecretShelf(client, any_namespace).create("perigee-trust", bundle, role="trust")
+            yield made
+        for home in made.homes:
+            await made.leave(home)
     finally:
         await client.close()

@@ -31,11 +31,12 @@ Published = tuple[Entry, bytes]
 
 @dataclass(slots=True)
 class Scene:
-    """A cluster, an agent's namespace in it, and one instance."""
+    """A cluster, an agent's namespace in it, and one instance. Who looks is an administrator, the agent is itself."""
 
     cluster: TestCluster
     namespace: str
     client: KubeClient
+    granted: Granted
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     plane: HostilePlane = field(default_factory=HostilePlane)
     homes: set[str] = field(default_factory=set)
@@ -63,7 +64,7 @@ class Scene:
         self.plane.say(
             an_index(self._version, [entry for entry, _ in documents]), {entry.digest: raw for entry, raw in documents}
         )
-        async with listening(self.plane, Granted(self.cluster.kubeconfig, None), self.namespace) as listener:
+        async with listening(self.plane, self.granted, self.namespace) as listener:
             yield listener
 
     async def lived(self, *documents: Published) -> tuple[ChangeApplied, ...]:
@@ -81,6 +82,7 @@ class Scene:
             "prune_limit": 20,
             "cluster": CLUSTER,
             "root_fingerprint": fingerprint(ROOT.public),
+            "service_account": self.granted.account,
         }
         return wiring.inspecting(Target(**{**target, **changes}))
 

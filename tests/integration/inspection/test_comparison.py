@@ -222,7 +222,7 @@ async def test_a_paused_instance_says_that_nothing_is_done(scene: Scene) -> None
 
 async def test_a_document_of_another_instance_is_a_mistake(scene: Scene) -> None:
     await scene.lived(scene.document())
-    other = Scene(scene.cluster, scene.namespace, scene.client)
+    other = Scene(scene.cluster, scene.namespace, scene.client, scene.granted)
     async with scene.looking() as sight:
         with pytest.raises(UnknownName, match="not of sales"):
             await comparison(sight, "sales", [other.given()], quick=True)

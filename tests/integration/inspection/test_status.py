@@ -18,6 +18,7 @@ from agent.inspection.fleet import Fleet, Found, UnknownName, fleet
 from agent.model.conditions import Truth
 from agent.model.errors import Misconfigured, Refused
 from agent.planning.fields import text
+from agent.planning.leadership import seems_held
 from agent.wire.trust import fingerprint
 from tests.integration.inspection.scene import Scene, settled, writes
 from tests.support.hostile import Listener
@@ -72,7 +73,7 @@ async def test_an_instance_is_judged_as_the_agent_judges_it_running_or_not(scene
 
 async def test_before_anything_was_accepted_there_is_nothing(scene: Scene) -> None:
     looked = await look(scene)
-    assert (looked.found, looked.lead, looked.kept.standing) == ((), None, None)
+    assert (looked.found, looked.lease, looked.kept.standing) == ((), None, None)
 
 
 async def test_a_namespace_without_an_agent_is_named(scene: Scene) -> None:
@@ -111,9 +112,9 @@ async def test_who_leads_is_told(scene: Scene) -> None:
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "perigee-agent"}}
     await scene.client.send(Request("create", "POST", leases, body={**lease, "spec": spec}))
     async with scene.looking() as sight:
-        lead = (await fleet(sight)).lead
-        assert lead is not None
-        assert (lead.holder, lead.term, lead.is_held(sight.clock.now())) == ("agent-0", 3, False)
+        record = (await fleet(sight)).lease
+        assert record is not None
+        assert (record.holder, record.term, seems_held(record, sight.clock.now())) == ("agent-0", 3, False)
 
 
 async def test_state_that_the_trusted_root_did_not_sign_counts_for_nothing(scene: Scene) -> None:
@@ -147,8 +148,11 @@ async def test_an_index_for_another_cluster_is_believed_only_where_nobody_says_w
         problem = (await fleet(sight)).kept.problem
     assert problem is not None
     assert problem.reason == "WrongCluster"
-    async with scene.looking(cluster=None, root_fingerprint=None) as sight:
+    async with scene.looking(cluster=None, root_fingerprint=None, service_account=None) as sight:
         assert the(await fleet(sight)).status is not None
+        # Nor did anybody say to whom the agent binds its rights: its own binding tells.
+        (proposal,) = (await comparison(sight, "", (), quick=False)).proposals
+        assert proposal.changes == ()
 
 
 async def test_a_document_that_was_altered_is_told_so_and_not_compared(scene: Scene) -> None:

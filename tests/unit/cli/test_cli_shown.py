@@ -15,10 +15,11 @@ from agent.inspection.comparison import Comparison
 from agent.inspection.fleet import Fleet, Found, Records
 from agent.inspection.kept import Kept
 from agent.inspection.proposal import Contested, Proposal, Proposed
+from agent.loops.passes import Policy
 from agent.model.changes import Action, Change
 from agent.model.desired import Refusal, Standing
 from agent.model.errors import Misconfigured, Refused
-from agent.model.lead import Lead
+from agent.model.lease import LeaseRecord
 from agent.model.objects import Ceded, Inventory, ObjectRef, Owned, Stage
 from agent.planning.contrast import FieldChange, Sign
 from agent.planning.health import View, status
@@ -38,7 +39,7 @@ def printed(show: object, *arguments: object, **named: object) -> str:
 
 
 def a_fleet(*found: Found, **changes: object) -> Fleet:
-    return replace(Fleet(Kept(Standing(1, 7)), None, found), **changes)  # type: ignore[arg-type]
+    return replace(Fleet(Kept(Standing(1, 7)), None, found, Policy("perigee-system", None, 20)), **changes)  # type: ignore[arg-type]
 
 
 def a_found(view: View | None = None, **changes: object) -> Found:
@@ -96,17 +97,21 @@ def test_what_is_left_to_others_is_counted_and_listed() -> None:
     assert "keda" in said
 
 
+def a_lease(holder: str, seconds_ago: float) -> LeaseRecord:
+    return LeaseRecord(holder, 10, 3, None, NOW - timedelta(seconds=seconds_ago))
+
+
 @pytest.mark.parametrize(
-    ("lead", "words"),
+    ("lease", "words"),
     [
         (None, "no lease"),
-        (Lead("agent-0", 3, NOW - timedelta(seconds=2), 10), "lead agent-0, term 3, renewed 2 s ago"),
-        (Lead("agent-0", 3, NOW - timedelta(hours=3), 10), "nobody leads (last: agent-0, term 3, renewed 3 h ago)"),
-        (Lead("", 3, NOW, 1), "nobody leads (last: given up, term 3, renewed 0 s ago)"),
+        (a_lease("agent-0", 2), "lead agent-0, term 3, renewed 2 s ago"),
+        (a_lease("agent-0", 7200), "nobody leads (last: agent-0, term 3, renewed 2 h ago)"),
+        (a_lease("", 0), "nobody leads (last: released, term 3, renewed 0 s ago)"),
     ],
 )
-def test_who_leads_is_told(lead: Lead | None, words: str) -> None:
-    assert words in standings.heading(a_fleet(lead=lead), NOW).plain
+def test_who_leads_is_told(lease: LeaseRecord | None, words: str) -> None:
+    assert words in standings.heading(a_fleet(lease=lease), NOW).plain
 
 
 def test_what_is_not_believed_says_why() -> None:
