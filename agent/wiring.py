@@ -207,7 +207,7 @@ async def inspecting(target: Target) -> AsyncIterator[Sight]:
             ClusterState(shelf),
             ClusterInventories(shelf),
             ClusterJournal(shelf, Term(0, "")),
-            ClusterLease(client, target.namespace, request_seconds=_LOOK_SECONDS),
+            ClusterLease(client, target.namespace, write_seconds=_LOOK_SECONDS),
             clock,
             Policy(target.namespace, _agent_account(target.namespace, target.service_account), target.prune_limit),
             await _verifier(shelf, target),

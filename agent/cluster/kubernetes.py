@@ -50,13 +50,22 @@ class KubernetesCluster:
 
     async def survey(self, instance_id: str, namespace: str) -> None:
         """List the metadata of the instance's objects that no watch keeps up to date."""
-        for kind in SURVEYED:
-            self.observation.replace_part(kind, instance_id, await self._listed(kind, instance_id, namespace))
+        async with asyncio.TaskGroup() as group:
+            lists = [group.create_task(self._listed(kind, instance_id, namespace)) for kind in SURVEYED]
+        for kind, listed in zip(SURVEYED, lists, strict=True):
+            found = listed.result()
+            if isinstance(found, AgentError):
+                raise found
+            self.observation.replace_part(kind, instance_id, found)
 
-    async def _listed(self, kind: Kind, instance_id: str, namespace: str) -> list[Seen]:
+    async def _listed(self, kind: Kind, instance_id: str, namespace: str) -> list[Seen] | AgentError:
+        """The objects, or why they cannot be listed: an error of one is told by itself, not as one of a group."""
         params = {"labelSelector": f"{INSTANCE}={instance_id}"}
         path = kind.collection(namespace)
-        page = await self._client.send(Request("list", "GET", path, params, accept=METADATA_LIST))
+        try:
+            page = await self._client.send(Request("list", "GET", path, params, accept=METADATA_LIST))
+        except AgentError as error:
+            return error
         return [observed({**item, "apiVersion": kind.api_version, "kind": kind.kind}) for item in page["items"] or ()]
 
     async def read(self, ref: ObjectRef) -> Manifest | None:

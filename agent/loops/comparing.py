@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from agent.loops.effects import Effects
-from agent.loops.progress import Progress
+from agent.loops.progress import Look, Progress
 from agent.model.changes import Action, Change
 from agent.model.errors import FieldConflict, ObjectRefused
 from agent.model.objects import ObjectRef, Owned, Rendered
@@ -21,13 +21,15 @@ from agent.planning.ownership import applied_at
 _WHY = "its values differ from what was applied, although nobody took a field over"
 
 
-async def compare(effects: Effects, progress: Progress, rendered: Sequence[Rendered]) -> tuple[Planned, ...]:
+async def compare(
+    effects: Effects, progress: Progress, rendered: Sequence[Rendered], look: Look
+) -> tuple[Planned, ...]:
     """The repairs that a full comparison asks for; writes nothing."""
     seen = effects.cluster.seen(progress.instance.id)
     return tuple([
         Planned(Change(one.ref, Action.REPAIR, _WHY), one)
         for one in rendered
-        if await _differs(effects, progress, one, seen)
+        if look.compares(one.ref) and await _differs(effects, progress, one, seen)
     ])  # fmt: skip
 
 

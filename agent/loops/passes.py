@@ -103,7 +103,7 @@ class KeepPass:
         if look.survey and progress.saved.namespace:
             await self._founding.survey(progress, self._applier)
         rendering = self._renderings.of(progress)
-        if self._finished(progress, rendering) and not look.compare:
+        if self._finished(progress, rendering) and not look.comparing:
             pending = self._gates(progress, rendering)
             if pending is None:
                 # A revision that shows in no object is carried out all the same.
@@ -122,8 +122,8 @@ class KeepPass:
         held_back = self._held_back(progress, rendered)
         stages = order(progress.instance.state)
         pending = await self._walk(progress, rendering, stages, held_back)
-        if look.compare and pending is None and not held_back:
-            await self._apply(progress, await compare(self._effects, progress, rendered))
+        if look.comparing and pending is None and not held_back:
+            await self._apply(progress, await compare(self._effects, progress, rendered, look))
         if not progress.blocked and (pending is None or pending[0] is stages[-1]):
             await self._prune(progress, rendered)
             if not held_back and progress.leftover is None:

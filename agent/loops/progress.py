@@ -10,20 +10,37 @@ from agent.model.errors import AgentError
 from agent.model.instance import Instance
 from agent.model.objects import Inventory, ObjectRef, Owned
 from agent.planning.fields import Fields, members, pack, text, unpack
+from agent.planning.rounds import share_of
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """How closely a pass looks. ``again``: what failed is tried anew. ``survey``: also kinds that no watch covers.
-    ``compare``: every object is compared in full, by an apply that is not carried out.
+    ``compare``: every object is compared in full, by an apply that is not carried out; ``shares``: only these shares
+    of them are (``planning.rounds``).
     """
 
     again: bool = False
     survey: bool = False
     compare: bool = False
+    shares: frozenset[int] = frozenset()
 
     def __or__(self, other: Look) -> Look:
-        return Look(self.again or other.again, self.survey or other.survey, self.compare or other.compare)
+        return Look(
+            self.again or other.again,
+            self.survey or other.survey,
+            self.compare or other.compare,
+            self.shares | other.shares,
+        )
+
+    @property
+    def comparing(self) -> bool:
+        """Whether anything is compared in full."""
+        return self.compare or bool(self.shares)
+
+    def compares(self, ref: ObjectRef) -> bool:
+        """Whether this object is."""
+        return self.compare or share_of(str(ref)) in self.shares
 
 
 @dataclass(slots=True)

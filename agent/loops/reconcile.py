@@ -120,14 +120,15 @@ class ReconcileLoop:
         looks = (
             (pace.resync_seconds, Look()),
             (pace.survey_seconds, Look(survey=True)),
-            (pace.compare_seconds, Look(compare=True)),
         )
         while not await self._effects.clock.wait(stop, seconds=_TICK_SECONDS):
-            until = self._effects.clock.now().timestamp()
+            until, ids = self._effects.clock.now().timestamp(), self._accepted.desired.documents
             for period, look in looks:
-                ids = self._accepted.desired.documents
                 for instance_id in rounds.due(ids, period_seconds=period, since=since, until=until):
                     self._ask(instance_id, look, Urgency.ROUTINE)
+            compared = rounds.shares_due(ids, period_seconds=pace.compare_seconds, since=since, until=until)
+            for instance_id, share in compared:
+                self._ask(instance_id, Look(shares=frozenset({share})), Urgency.ROUTINE)
             since = until
 
     def _ask(self, instance_id: str, look: Look, urgency: Urgency) -> None:
@@ -160,8 +161,10 @@ class ReconcileLoop:
         if not isinstance(self._inventories.get(instance_id), AgentError):
             self._inventories[instance_id] = view.inventory
         self._statuses.put(told)
-        if look.compare and view.pending is not None:
-            self._looks[instance_id] = Look(compare=True)  # once everything stands
+        if look.comparing and view.pending is not None:
+            # Once everything stands; what was asked for meanwhile is not forgotten either.
+            later = Look(compare=look.compare, shares=look.shares)
+            self._looks[instance_id] = self._looks.get(instance_id, Look()) | later
         await self._conclude(view, look, self._effects.clock.monotonic() - began)
 
     async def _pass(self, document: Document, look: Look) -> View:
@@ -195,7 +198,7 @@ class ReconcileLoop:
         self._effects.telemetry.emit(ReconcileFailed(instance_id, *failed))
         if isinstance(view.error, Conflict) or isinstance(self._inventories.get(instance_id), AgentError):
             await self._read_again(view)
-        self._looks[instance_id] = Look(again=True, survey=True, compare=look.compare)
+        self._looks[instance_id] = replace(look, again=True, survey=True)
         wait = self._backoff.setdefault(instance_id, self._new_backoff()).next()
         if isinstance(view.error, Retryable) and view.error.after_seconds is not None:
             wait = max(wait, view.error.after_seconds)

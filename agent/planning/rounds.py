@@ -18,3 +18,22 @@ def due(ids: Iterable[str], *, period_seconds: float, since: float, until: float
         phase = zlib.crc32(each.encode()) / 2**32
         if math.floor(first + phase) < math.floor(last + phase):
             yield each
+
+
+SHARES = 24
+"""Into so many shares the objects of an instance are divided for rounds that cost a request for each."""
+
+
+def shares_due(ids: Iterable[str], *, period_seconds: float, since: float, until: float) -> Iterator[tuple[str, int]]:
+    """As ``due``, but within a period each id comes once for each of its shares, so that no instance makes a burst."""
+    step = period_seconds / SHARES
+    for each in ids:
+        phase = zlib.crc32(each.encode()) / 2**32
+        first, last = math.floor(since / step + phase), math.floor(until / step + phase)
+        for number in range(max(first, last - SHARES) + 1, last + 1):
+            yield each, number % SHARES
+
+
+def share_of(name: str) -> int:
+    """The share that something of this name belongs to."""
+    return zlib.crc32(name.encode()) % SHARES

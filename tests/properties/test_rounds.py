@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.planning.rounds import due
+from agent.planning.rounds import SHARES, due, share_of, shares_due
 
 ids = st.lists(st.uuids().map(str), min_size=1, max_size=30, unique=True)
 periods = st.sampled_from([60.0, 600.0, 3600.0, 86400.0, 7.5])
@@ -55,3 +55,19 @@ def test_turns_are_spread_over_the_period(number: int) -> None:
     minutes = [len(list(due(names, period_seconds=600, since=since, until=since + 60))) for since in range(0, 600, 60)]
     assert sum(minutes) == len(names)
     assert max(minutes) < 160, "a tenth of them, give or take"
+
+
+@given(ids, ticks())
+def test_everybody_has_a_turn_for_each_share_in_each_period(names: list[str], when: tuple[float, list[float]]) -> None:
+    period, moments = when
+    turns = Counter[tuple[str, int]]()
+    for since, until in pairwise(moments):
+        turns.update(shares_due(names, period_seconds=period * SHARES, since=since, until=until))
+    rounds = round((moments[-1] - moments[0]) / period)
+    assert all(count in {rounds // SHARES, -(-rounds // SHARES)} for count in turns.values())
+    assert sum(turns.values()) == rounds * len(names)
+
+
+@given(st.text(max_size=40))
+def test_everything_belongs_to_one_of_the_shares(name: str) -> None:
+    assert share_of(name) in range(SHARES)
