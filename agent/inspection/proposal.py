@@ -25,13 +25,14 @@ from agent.loops.rolls import Rolls
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError
-from agent.model.instance import State
-from agent.model.objects import Inventory, ObjectRef, Stage
+from agent.model.instance import Instance, State
+from agent.model.objects import Inventory, ObjectRef, Rendered, Stage
+from agent.planning import scaling
 from agent.planning.contrast import FieldChange, birth, contrast
 from agent.planning.fields import text, unpack
 from agent.planning.health import View
 from agent.planning.removal import kept_volumes
-from agent.planning.stages import order
+from agent.planning.stages import expected, order
 from agent.rendering import RenderInputs, render
 
 _REPLICAS = "spec.replicas"
@@ -76,20 +77,20 @@ async def proposal(sight: Sight, document: Document, inventory: Inventory, *, qu
     """Try it. ``quick``: by ownership alone, without asking the server what would become of each object."""
     if document.instance.state is State.DELETED:
         return await _removal(sight, document, inventory)
-    trial = _Trial(sight, inventory, quick=quick)
+    trial = _Trial(sight, document.instance, inventory, quick=quick)
     view = await trial.keep(document)
     if not view.deferred:
         return trial.told(view, made={change.ref for change in view.changes})
     made = {change.ref for change in view.changes}
     open_now = replace(document, instance=replace(document.instance, maintenance=()))
-    later = _Trial(sight, inventory, quick=quick)
+    later = _Trial(sight, document.instance, inventory, quick=quick)
     full = await later.keep(open_now)
     told = later.told(replace(full, deferred=view.deferred), made=made)
     return replace(told, document=document)
 
 
 async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Proposal:
-    trial = _Trial(sight, inventory, quick=True)
+    trial = _Trial(sight, document.instance, inventory, quick=True)
     changes: list[Change] = []
     left, view = inventory, None
     removing = RemovePass(trial.effects, sight.policy.account)
@@ -109,11 +110,11 @@ async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Pr
 class _Trial:
     """One pass over one instance, tried."""
 
-    def __init__(self, sight: Sight, inventory: Inventory, *, quick: bool) -> None:
+    def __init__(self, sight: Sight, instance: Instance, inventory: Inventory, *, quick: bool) -> None:
         self._sight = sight
         self._quick = quick
         self._inventory = inventory
-        self._notes = Notes(unpack(inventory.fields))
+        self._notes = Notes(unpack(inventory.fields), _awaited(self._rendered(instance), instance, inventory))
         originals = Originals(sight)
         self._cluster = TrialCluster(sight, self._notes, originals)
         verbs = TrialVerbs(sight, self._notes, originals, quick=quick)
@@ -141,12 +142,8 @@ class _Trial:
 
     def _places(self, view: View, changes: Iterable[ObjectRef]) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
         """Each object's place in the order of work; a volume has that of its set."""
-        instance = view.document.instance
-        try:
-            rendered = render(RenderInputs(instance, view.inventory.keys, self._sight.policy.account))
-        except AgentError:
-            return {}
-        stages = order(instance.state)
+        stages = order(view.document.instance.state)
+        rendered = self._rendered(view.document.instance, keys=view.inventory.keys)
         ordered = sorted(rendered, key=lambda one: stages.index(one.stage))
         places: dict[ObjectRef, tuple[int, Stage | None]] = {
             one.ref: (place, one.stage) for place, one in enumerate(ordered)
@@ -154,6 +151,14 @@ class _Trial:
         sets = {f"-{ref.name}-": place for ref, place in places.items() if ref.kind == "StatefulSet"}
         claims = [ref for ref in changes if ref.kind == "PersistentVolumeClaim"]
         return places | {claim: place for claim in claims for name, place in sets.items() if name in claim.name}
+
+    def _rendered(self, instance: Instance, *, keys: Mapping[str, str] | None = None) -> tuple[Rendered, ...]:
+        """What is wanted; nothing, where the pass itself will say what is wrong with it."""
+        known = self._inventory.keys if keys is None else keys
+        try:
+            return render(RenderInputs(instance, known, self._sight.policy.account))
+        except AgentError:
+            return ()
 
     def _proposed(self, change: Change, view: View, *, stage: Stage | None, now: bool) -> Proposed:
         ref = change.ref
@@ -193,6 +198,11 @@ class _Trial:
             return tuple(proposed)
         held = f"{len(pruned)} objects are no longer wanted, more than the {limit} that one pass may delete"
         return tuple(replace(one, held=held) if one in pruned else one for one in proposed)
+
+
+def _awaited(rendered: Sequence[Rendered], instance: Instance, inventory: Inventory) -> Mapping[ObjectRef, int]:
+    awaited = scaling.awaited(instance.state, expected(rendered), inventory.by_ref())
+    return {one.ref: one.replicas for one in awaited if one.replicas is not None}
 
 
 def _merged(changes: Sequence[Change]) -> dict[ObjectRef, Change]:

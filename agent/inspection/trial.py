@@ -24,6 +24,8 @@ from agent.planning.ownership import digest_of
 from agent.planning.provenance import lost
 from agent.ports import HeldKeys, Inventories, Journal, KeyDemand, KeyPlace
 
+_REPLICAS = ".spec.replicas"
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -36,9 +38,12 @@ class Tried:
 
 @dataclass(slots=True)
 class Notes:
-    """What a pass would have done, by object. ``recorded``: the fields of each that were ours after the last apply."""
+    """What a pass would have done, by object. ``recorded``: the fields of each that were ours after the last apply;
+    ``awaited``: how many pods of it are waited for, where that is not as many as it says itself.
+    """
 
     recorded: Mapping[ObjectRef, Fields] = field(default_factory=dict)
+    awaited: Mapping[ObjectRef, int] = field(default_factory=dict)
     tried: dict[ObjectRef, Tried] = field(default_factory=dict)
     deleted: dict[ObjectRef, bool] = field(default_factory=dict)
     """With whether what it owns would be left alone."""
@@ -77,9 +82,9 @@ class TrialCluster:
 
     def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
         """Every object but pods: their ends and beginnings are not waited for."""
-        there = {ref: _ready(one) for ref, one in self._real.seen(instance_id).items() if ref.kind != "Pod"}
+        there = {ref: one for ref, one in self._real.seen(instance_id).items() if ref.kind != "Pod"}
         laid_over = {**there, **self._notes.shown}
-        return {ref: one for ref, one in laid_over.items() if self._is_there(ref)}
+        return {ref: self._ready(one) for ref, one in laid_over.items() if self._is_there(ref)}
 
     async def survey(self, instance_id: str, namespace: str) -> None:
         """Look closer, once."""
@@ -104,6 +109,17 @@ class TrialCluster:
     def failures(self) -> tuple[AgentError, ...]:
         """Nothing is watched."""
         return ()
+
+    def _ready(self, one: Seen) -> Seen:
+        """The object with all that is waited for: of pods as many as are wanted, whatever it says itself."""
+        if isinstance(one.detail, Work):
+            return replace(one, detail=Work(complete=True))
+        if not isinstance(one.detail, Workload):
+            return one
+        others = _REPLICAS in self._notes.contested.get(one.ref, {})
+        pods = None if others else self._notes.awaited.get(one.ref)
+        pods = one.detail.wanted if pods is None else pods
+        return replace(one, detail=Workload(one.detail.wanted, current=True, total=pods, ready=pods, updated=pods))
 
     def _is_there(self, ref: ObjectRef) -> bool:
         return ref in self._notes.tried or ref not in self._notes.deleted
@@ -139,13 +155,13 @@ class TrialVerbs:
             self._refuse_taken(ref, manifest, before)
         after = await self._asked(ref, manifest, force=force) if self._can_be_asked(ref) else None
         self._notes.tried[ref] = Tried(manifest, before, after)
-        self._notes.shown[ref] = _ready(observed(after or _imagined(manifest, before)))
+        self._notes.shown[ref] = observed(after or _imagined(manifest, before))
         return after or _imagined(manifest, before)
 
     async def scale(self, seen: Seen, replicas: int) -> None:
         """The workload would have so many replicas."""
         if isinstance(seen.detail, Workload):
-            self._notes.shown[seen.ref] = _ready(replace(seen, detail=replace(seen.detail, wanted=replicas)))
+            self._notes.shown[seen.ref] = replace(seen, detail=replace(seen.detail, wanted=replicas))
 
     async def grow(self, claim: Seen, size: str) -> None:
         """The pass itself tells of it."""
@@ -264,13 +280,6 @@ def _bare(manifest: Manifest) -> Manifest:
     """Without the precondition."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key != "resourceVersion"}
     return {**manifest, "metadata": metadata}
-
-
-def _ready(one: Seen) -> Seen:
-    if isinstance(one.detail, Workload):
-        wanted = one.detail.wanted
-        return replace(one, detail=Workload(wanted, current=True, total=wanted, ready=wanted, updated=wanted))
-    return replace(one, detail=Work(complete=True)) if isinstance(one.detail, Work) else one
 
 
 def _imagined(manifest: Manifest, before: Manifest | None) -> Manifest:
