@@ -56,17 +56,20 @@ class Notes:
 
 
 class Originals:
-    """Objects as they really are, each read once."""
+    """Objects as they really are, as they were read last."""
 
     def __init__(self, sight: Sight) -> None:
         self._real = sight.cluster
         self._known: dict[ObjectRef, Manifest | None] = {}
 
     async def read(self, ref: ObjectRef) -> Manifest | None:
-        """The object; None if it does not exist."""
-        if ref not in self._known:
-            self._known[ref] = await self._real.read(ref)
+        """The object as it is now; None if it does not exist."""
+        self._known[ref] = await self._real.read(ref)
         return self._known[ref]
+
+    async def known(self, ref: ObjectRef) -> Manifest | None:
+        """The object as it was read last, or now for the first time."""
+        return self._known[ref] if ref in self._known else await self.read(ref)
 
 
 class TrialCluster:
@@ -150,7 +153,7 @@ class TrialVerbs:
             return tried.after or _imagined(tried.sent, tried.before)
         if dry_run:
             return await self._real.apply(manifest, dry_run=True)
-        before = await self._originals.read(ref)
+        before = await self._originals.known(ref)
         if self._quick and before is not None and not force:
             self._refuse_taken(ref, manifest, before)
         after = await self._asked(ref, manifest, force=force) if self._can_be_asked(ref) else None
