@@ -15,7 +15,7 @@ NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 # What `make demo` runs on: embedded (nothing needed), real (a kube-apiserver built or found here), kubeconfig (yours).
 CLUSTER ?= embedded
-# Further arguments for `make demo`, `bench`, `soak` and `chaos`, such as ARGS=--once.
+# Further arguments for `make demo`, `bench`, `soak`, `e2e` and `chaos`, such as ARGS=--once.
 ARGS ?=
 
 FAST_SUITES := tests/unit tests/properties tests/architecture
@@ -74,8 +74,8 @@ contract-coverage: $(STAMP) ## Prove that the contracts alone reach the embedded
 	$(PYTEST) tests/contracts -k embedded -q --cov=sandbox.cluster --cov-branch --cov-fail-under=95
 
 .PHONY: e2e
-e2e: $(STAMP) ## The agent's process against a control plane and a cluster
-	$(PYTEST) tests/e2e
+e2e: $(STAMP) ## The agent's process against a control plane and a cluster; ARGS=--watch-seconds=300 watches longer
+	$(PYTEST) tests/e2e $(ARGS)
 
 .PHONY: chaos
 chaos: $(STAMP) ## Stop and kill replicas at random; ARGS="--points=200 -k real" for a thorough run

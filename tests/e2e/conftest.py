@@ -1,4 +1,7 @@
-"""A control plane for each test, and a journey on each kind of cluster in turn."""
+"""A control plane for each test, and a journey on each kind of cluster in turn.
+
+A cluster is watched shortly unless asked for more: ``make e2e ARGS=--watch-seconds=300``.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,17 @@ from control_plane.server import ControlPlane
 from control_plane.settings import Ports, Settings
 from sandbox.testcluster import TestCluster
 from tests.support.journey import Journey, journey
+
+SHORTLY = 30
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--watch-seconds", type=int, default=SHORTLY, help="how long no write may be made")
+
+
+@pytest.fixture
+def watch_seconds(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--watch-seconds", SHORTLY))
 
 
 @pytest.fixture
