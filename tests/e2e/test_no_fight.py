@@ -108,6 +108,13 @@ async def settle_among_strangers(street: Street, second: World) -> tuple[Residen
     return first, newborn
 
 
+async def is_as_rendered_but_for_what_others_hold(first: Resident, newborn: Resident) -> None:
+    changed = {f"Deployment/{name}": by_webhook(name) for name in DEPLOYMENTS}
+    assert await newborn.deviations() == changed
+    left = {f"Deployment/{name}": {"spec.replicas"} for name in ("airflow-api-server", "airflow-dag-processor")}
+    assert await first.deviations() == {name: fields | left.get(name, set()) for name, fields in changed.items()}
+
+
 async def test_all_sorts_of_strangers_meet_no_fight(
     way: Journey, real_cluster: RealCluster, tmp_path: Path, watch: Watch, figure: Figure
 ) -> None:
@@ -137,10 +144,7 @@ async def test_all_sorts_of_strangers_meet_no_fight(
         await street.has_what_others_did()
         assert await street.neighbour() == neighbour
         assert all("perigee" not in one["metadata"]["managedFields"] for one in neighbour)
-        changed = {f"Deployment/{name}": by_webhook(name) for name in DEPLOYMENTS}
-        assert await newborn.deviations() == changed
-        left = {f"Deployment/{name}": {"spec.replicas"} for name in ("airflow-api-server", "airflow-dag-processor")}
-        assert await first.deviations() == {name: fields | left.get(name, set()) for name, fields in changed.items()}
+        await is_as_rendered_but_for_what_others_hold(first, newborn)
         await restart_writes_nothing(way, first.id, newborn.id)
 
 
