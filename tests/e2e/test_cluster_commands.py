@@ -119,7 +119,9 @@ async def test_drift_is_1_and_names_who_it_was(path: Journey) -> None:
     assert ".spec.revisionHistoryLimit was ours and is held by kubectl-edit now" in one.out
 
 
-async def test_the_settings_file_names_all_of_it(path: Journey, tmp_path: Path) -> None:
+async def test_the_agents_own_settings_and_rights_are_enough_and_options_count_more(
+    path: Journey, tmp_path: Path
+) -> None:
     instance_id = str(uuid.uuid4())
     await born(path, instance_id)
     file = tmp_path / "agent.yaml"
@@ -129,7 +131,10 @@ async def test_the_settings_file_names_all_of_it(path: Journey, tmp_path: Path) 
         told = await perigee("status", *more, variables={} if more else {"PERIGEE_CONFIG": str(file)})
         assert (told.code, told.err) == (0, "")
         assert "sales" in told.out
-    elsewhere = await perigee("status", "--config", str(file), "--namespace", "default")
+    same = await perigee("diff", "--config", str(file))
+    assert (same.code, same.err) == (0, "")
+    administrator = ("--kubeconfig", str(path.cluster.kubeconfig))
+    elsewhere = await perigee("status", "--config", str(file), "--namespace", "default", *administrator)
     assert elsewhere.code == 3
     settings["cluster"]["name"] = "another"
     await asyncio.to_thread(file.write_text, json.dumps(settings))
