@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agent.cli import differences, forms
 from agent.cli.console import console
 from agent.inspection.comparison import comparison
-from agent.inspection.fleet import UnknownName
-from agent.inspection.proposal import Proposal, Proposed
+from agent.inspection.fleet import UnknownName, records
+from agent.inspection.proposal import Proposal, Proposed, proposal
 from agent.model.changes import Action
 from agent.model.facts import ChangeApplied
+from agent.model.instance import Window
 from agent.model.objects import ObjectRef
 from agent.planning.contrast import FieldChange, Sign
 from tests.integration.inspection.scene import Scene, settled, writes
@@ -218,6 +222,24 @@ async def test_a_paused_instance_says_that_nothing_is_done(scene: Scene) -> None
     proposal = await scene.proposed(scene.given(paused=True, components={"apiServer": {"replicas": 2}}))
     assert told(proposal)[scene.ref("Deployment", API_SERVER)] is Action.UPDATE
     assert any("paused" in note for note in proposal.notes)
+
+
+async def test_a_roll_that_only_a_newer_agent_wants_is_told_with_the_window_that_it_waits_for(scene: Scene) -> None:
+    await scene.lived(scene.document())
+    leap_day = Window("0 0 29 2 *", timedelta(minutes=1), ZoneInfo("UTC"))
+    async with scene.looking() as sight:
+        known = await records(sight)
+        accepted = known.kept.documents[scene.id]
+        # What a newer renderer would make of the same document, told by another image.
+        airflow = replace(accepted.instance.airflow, image="apache/airflow:3.3.2-newer")
+        instance = replace(accepted.instance, airflow=airflow, maintenance=(leap_day,))
+        newer = replace(sight, policy=replace(sight.policy, renderer="newer"))
+        await sight.cluster.look(instance_id=scene.id, namespace=scene.home)
+        told_now = await proposal(newer, replace(accepted, instance=instance), known.inventory(scene.id), quick=True)
+    held = of(told_now, scene.ref("Deployment", SCHEDULER)).held
+    assert held.startswith("a newer agent changes its pods; its maintenance window opens at")
+    assert held.endswith("-02-29 00:00 UTC")
+    assert held in told_now.notes
 
 
 async def test_a_document_of_another_instance_is_a_mistake(scene: Scene) -> None:
