@@ -146,6 +146,7 @@ class Applier:
         raise last
 
     async def _judged(self, progress: Progress, target: _Target, live: Manifest) -> Change:
+        adoption.judge(live, progress.instance)  # in a new namespace nobody looked before
         # What others took since the first try must be judged like the rest: so the conflict is asked for again, in the
         # very state to which force is then applied.
         verdict = Verdict((), ())

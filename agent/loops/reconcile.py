@@ -116,6 +116,7 @@ class ReconcileLoop:
                 self._queue.add_later(instance_id, calm)
 
     async def _on_time(self, stop: asyncio.Event) -> None:
+        await self._learned.wait()
         pace, since = self._pace, self._effects.clock.now().timestamp()
         looks = (
             (pace.resync_seconds, Look()),

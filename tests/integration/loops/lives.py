@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -125,6 +125,7 @@ class Life:
 
     async def looks(self, instance_id: str, look: Look = Look()) -> None:  # noqa: B008 - it is frozen
         """Have one more whole pass over an instance, and wait for its end."""
+        await self.loop._learned.wait()
         passes = self._passes(instance_id) + 1 + (instance_id in self.loop._queue._working)
         self.loop._ask(instance_id, look, Urgency.EVENT)
         await self.facts.wait(lambda _: self._passes(instance_id) >= passes, seconds=20)
@@ -206,9 +207,7 @@ class World:
                 tasks = [group.create_task(edge.run(stop)), group.create_task(loop.run(stop))]
                 yield life
                 stop.set()
-                if client.dead.is_set():
-                    for task in tasks:
-                        task.cancel()
+                await _end(tasks, group.create_task(client.dead.wait()))
         finally:
             await client.close()
 
@@ -253,6 +252,16 @@ class World:
             f"{secrets}/perigee-inventory-{self.id}",
         )
         return [path for path in paths if await self.get(path) is not None]
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]], dying: asyncio.Task[Any]) -> None:
+    """What was being worked on is finished, unless the process dies at it."""
+    working = set[asyncio.Task[Any]](tasks)
+    while working and not dying.done():
+        done, _ = await asyncio.wait({dying, *working}, return_when=asyncio.FIRST_COMPLETED)
+        working -= done
+    for task in (dying, *working):
+        task.cancel()
 
 
 class _Edge(KubernetesCluster):

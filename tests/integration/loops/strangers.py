@@ -18,6 +18,7 @@ _GROUPS = {
     "jobs": "/apis/batch/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "poddisruptionbudgets": "/apis/policy/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
 }
 
 
