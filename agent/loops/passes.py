@@ -122,9 +122,11 @@ class KeepPass:
         held_back = self._held_back(progress, rendered)
         stages = order(progress.instance.state)
         pending = await self._walk(progress, rendering, stages, held_back)
-        if look.comparing and pending is None and not held_back:
+        walked = pending is None or pending[0] is stages[-1]
+        if look.comparing and walked and not held_back:
+            # Also where the last stage is not ready: what differs may be why.
             await self._apply(progress, await compare(self._effects, progress, rendered, look))
-        if not progress.blocked and (pending is None or pending[0] is stages[-1]):
+        if not progress.blocked and walked:
             await self._prune(progress, rendered)
             if not held_back and progress.leftover is None:
                 self._conclude(progress, rendering)

@@ -141,7 +141,8 @@ def _differing(wanted: Any, live: Any, path: str) -> Iterator[str]:
         for place, (mine, theirs) in enumerate(zip(wanted, live, strict=True)):
             yield from _differing(mine, theirs, f"{path}[{_name(mine, place)}]")
     elif wanted != live:
-        quoted = path.rpartition(".")[2] in QUOTED and not isinstance(wanted, dict | list)
+        # Nowhere but in a spec: the same words may name content of a ConfigMap or a Secret.
+        quoted = path.startswith("spec.") and path.rpartition(".")[2] in QUOTED and not isinstance(wanted, dict | list)
         yield f"{path}: {live} → {wanted}" if quoted else f"{path} changed"
 
 
