@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from control_plane.store.migrations import migrate
 
 _WRITES = "perigee_writes"
-BUSY_SECONDS = 10
-"""How long a writer waits for another process (the command line beside the server) to finish its transaction."""
+BUSY_SECONDS = 30
+"""How long a writer waits for another process (the command line beside the server) to finish its transaction: long,
+since on a starved machine a commit that is synchronised to disk takes seconds.
+"""
 
 
 class Database:
@@ -73,12 +75,12 @@ def _tune_sqlite(engine: AsyncEngine) -> None:
         dbapi_connection.isolation_level = None
         cursor = dbapi_connection.cursor()
         for pragma in (
+            f"busy_timeout={BUSY_SECONDS * 1000}",  # first: what follows may have to wait as well
             "journal_mode=WAL",
             # FULL, not NORMAL: a version of an index that an agent has seen must survive a power failure, or another
             # index would go out under the same version.
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_SECONDS * 1000}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
