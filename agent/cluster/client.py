@@ -33,7 +33,7 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 _USER_AGENT = f"perigee-agent/{__version__}"
 _LIST_SECONDS = 30.0
 _SILENCE_SECONDS = 90.0
-"""Bookmarks come about once a minute: a watch that is silent for longer is taken for dead."""
+"""A watch that says nothing for so long may be dead: a kind that nobody writes to gets no bookmarks either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,10 @@ class Request:
         return f"{self.verb} {self.path}"
 
 
+class Silence(Unreachable):
+    """A watch that was accepted said nothing for long. It may be idle, or dead: ask again from where it stopped."""
+
+
 class KubeClient:
     """Speaks to one API server. Safe for concurrent use.
 
@@ -69,8 +73,10 @@ class KubeClient:
         fence: Fence | None = None,
         budget: RequestBudget | None = None,
         holder: str = "",
+        silence_seconds: float = _SILENCE_SECONDS,
     ) -> None:
         self._connection = connection
+        self._silence_seconds = silence_seconds
         self._fence = fence or NoFence()
         self._user_agent = f"{_USER_AGENT} ({holder})" if holder else _USER_AGENT
         self._budget = budget
@@ -148,13 +154,13 @@ class KubeClient:
     async def watch(
         self, path: str, params: Mapping[str, str], *, accept: str = "application/json"
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of one watch until the server ends it; raises like ``send``, and Unreachable on silence or where
-        what comes is no event, as when a proxy cuts the stream within a line.
+        """The events of one watch until the server ends it; raises like ``send``, Silence, and Unreachable where what
+        comes is no event, as when a proxy cuts the stream within a line.
         """
         request = Request("watch", "GET", path, {**params, "watch": "true"}, accept=accept)
         admission = await self._admitted(request)
         self._counted["watch"] += 1
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=_SILENCE_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=self._silence_seconds)
         with network_faults(self.server):
             async with self._session_call(request, await self._headers(request), timeout, None) as response:
                 if response.status >= 400:  # noqa: PLR2004
@@ -163,6 +169,8 @@ class KubeClient:
                 try:
                     async for line in response.content:
                         yield _event(line)
+                except TimeoutError as error:
+                    raise Silence(f"{request}: {self.server} said nothing for {self._silence_seconds:g} s") from error
                 except (ValueError, HttpProcessingError) as error:
                     raise Unreachable(f"{request}: {self.server} sent something that is no event") from error
 

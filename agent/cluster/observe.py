@@ -12,7 +12,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from agent.cluster.client import METADATA, METADATA_LIST, KubeClient, Request
+from agent.cluster.client import METADATA, METADATA_LIST, KubeClient, Request, Silence
 from agent.cluster.kinds import WATCHED, Kind
 from agent.model.errors import AgentError, Expired
 from agent.model.labels import INSTANCE
@@ -168,8 +168,11 @@ class Watcher:
             if not self._version:
                 await self._list()
             await self._watch()
+            self._succeeded()
         except Expired:
             self._version = ""
+        except Silence:
+            self._succeeded()  # the server took the watch: if something was missed, the next one tells
         except AgentError as error:
             self.failure = error
             self._failures += 1

@@ -110,7 +110,7 @@ async def test_news_that_says_nothing_new_wakes_nobody() -> None:
 
 
 @asynccontextmanager
-async def served(answer: Answer) -> AsyncIterator[KubeClient]:
+async def served(answer: Answer, *, silence_seconds: float = 90) -> AsyncIterator[KubeClient]:
     """A client of a server that answers everything in one way."""
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", answer)
@@ -120,7 +120,8 @@ async def served(answer: Answer) -> AsyncIterator[KubeClient]:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         configuration = Configuration()
         configuration.host = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        client = KubeClient(Connection(configuration, ssl.create_default_context()))
+        connection = Connection(configuration, ssl.create_default_context())
+        client = KubeClient(connection, silence_seconds=silence_seconds)
         yield client
         await client.close()
     finally:
@@ -216,3 +217,32 @@ async def test_watches_that_end_at_once_are_paced(ended: Callable[[], web.Respon
     assert script.lists == lists
     assert len(clock.waits) >= script.watches - 1
     assert set(observation.seen(MINE)) == {REF}, "what cannot be watched for a while is not gone"
+
+
+async def test_a_watch_that_says_nothing_is_asked_again_and_is_no_failure() -> None:
+    """apache/airflow#12644: a watch that is dead without a word must not freeze its reader.
+
+    A kind that nobody writes to is as silent: it is neither a failure nor a reason to list everything again.
+    """
+    script, clock, observation, stop = Script(web.Response), StillClock(), Observation(), asyncio.Event()
+    never = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query or script.watches >= 5:
+            return await script.answer(request)
+        script.watches += 1
+        stream = web.StreamResponse()
+        await stream.prepare(request)
+        await never.wait()
+        return stream
+
+    async with served(answer, silence_seconds=0.02) as client:
+        watcher = Watcher(KIND, client, observation, clock)
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(watcher.run(stop))
+            await script.enough.wait()
+            stop.set()
+            await running
+        assert (script.lists, watcher.failure) == (1, None)
+        assert set(observation.seen(MINE)) == {REF}
+        never.set()
