@@ -33,9 +33,18 @@ async def tried(objects: Objects, document: Json, manager: str, *, force: bool =
 async def web(kube: Kube, objects: Objects) -> Json:
     """A Deployment that one manager applied and its controller has seen, one second ago or more."""
     await objects.apply(QUIET, "ann")
-    seen = await kube.until(objects.path(QUIET), lambda stored: stored["status"].get("observedGeneration") == 1)
+    seen = await settled(objects)
     await next_second(kube)
     return seen
+
+
+async def settled(objects: Objects) -> Json:
+    """The Deployment, once its controller has seen it as it is."""
+
+    def is_seen(stored: Json) -> bool:
+        return bool(stored["status"].get("observedGeneration") == stored["metadata"]["generation"])
+
+    return await objects.kube.until(objects.path(QUIET), is_seen)
 
 
 async def test_a_try_of_nothing_new_answers_with_what_is_there(objects: Objects, web: Json) -> None:
@@ -62,7 +71,7 @@ async def test_a_try_of_a_change_shows_it_and_keeps_nothing(objects: Objects, we
 @pytest.mark.usefixtures("web")
 async def test_a_try_shows_what_a_stranger_changed(objects: Objects) -> None:
     await objects.patch(QUIET, {"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}}, "bob")
-    there = await objects.get(QUIET)
+    there = await settled(objects)
     assert accepted(await tried(objects, QUIET, "ann")) == there
     patch = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "web:9"}]
     await objects.patch(QUIET, patch, "bob", form="application/json-patch+json")
