@@ -15,6 +15,7 @@ from sandbox.faults.asked import Asked, sought_by
 from sandbox.faults.plan import LoopPace
 from sandbox.faults.streams import relay
 from tests.support.chance_faults import chance_faults
+from tests.support.clock import in_loop_time
 
 GET = Sought("get", "configmaps", "team", "settings", "agent/1.0", dry_run=False, streams=False)
 WATCH = "/api/v1/namespaces/team/configmaps?watch=true"
@@ -91,8 +92,7 @@ def test_what_is_switched_off_takes_nothing() -> None:
     assert not plan.running
 
 
-@pytest.mark.asyncio
-@pytest.mark.looptime
+@in_loop_time
 async def test_the_loops_time_is_waited_for_or_the_event() -> None:
     clock, event = asyncio.get_running_loop().time, asyncio.Event()
     began = clock()
