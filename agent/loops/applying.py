@@ -51,6 +51,10 @@ class Applier:
         self._effects = effects
         self._contests = Contests()
 
+    def forget(self, instance_id: str) -> None:
+        """The instance is gone."""
+        self._contests.forget(instance_id)
+
     async def carry_out(self, progress: Progress, planned: Planned) -> None:
         """Make one change; raises what stands in its way."""
         began = self._effects.clock.monotonic()
@@ -159,11 +163,11 @@ class Applier:
             after = await self._effects.verbs.apply(_as_of(live, lean), force=force)
         _remember(progress, target, after, left=verdict.left)
         if verdict.forced:
-            self._contests.count(target.ref, self._effects.clock.monotonic())
+            self._contests.count(progress.instance.id, target.ref, self._effects.clock.monotonic())
         return _told(target.change, verdict.left)
 
     def _ours(self, progress: Progress, target: _Target) -> frozenset[str] | None:
-        if self._contests.endless(target.ref, self._effects.clock.monotonic()):
+        if self._contests.endless(progress.instance.id, target.ref, self._effects.clock.monotonic()):
             return frozenset()
         known = progress.lines.get(target.ref)
         if (known is None or not known.uid) and adoption.handed_over(target.ref, progress.instance):

@@ -97,6 +97,7 @@ class KeepPass:
         """The instance is gone: nothing about it needs to be remembered."""
         self._renderings.forget(instance_id)
         self._surveys.forget(instance_id)
+        self._applier.forget(instance_id)
         self.rolls.release(instance_id)
 
     async def _pass(self, progress: Progress, look: Look) -> Pending | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agent.loops.effects import Effects
@@ -10,9 +11,11 @@ from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError
 from agent.model.instance import Retain
-from agent.model.objects import Inventory
+from agent.model.objects import Inventory, ObjectRef, Owned
+from agent.model.observed import Seen
 from agent.planning.health import View
-from agent.planning.removal import Step, admitted, kept_volumes, next_step, searchable
+from agent.planning.observing import observed
+from agent.planning.removal import Step, admitted, kept_volumes, next_step, searchable, unseen
 from agent.rendering import AgentAccount, closing
 
 
@@ -31,13 +34,7 @@ class RemovePass:
         step = Step()
         try:
             await self._search(inventory)
-            step = next_step(inventory, seen=self._effects.cluster.seen(instance.id), retain=instance.retain)
-            deeds = [(live, Change(live.ref, Action.DELETE, "the tombstone says so")) for live in step.deletions]
-            if deeds:
-                await self._effects.write_down(instance.id, deeds)
-            for live, change in deeds:
-                await self._effects.delete(instance.id, live, change)
-                changes.append(change)
+            step = await self._go_on(document, inventory, changes)
             if step.done:
                 inventory = await self._settle(document, inventory)
         except AgentError as failure:
@@ -51,6 +48,45 @@ class RemovePass:
             error=error,
             gone=step.done and error is None,
         )
+
+    async def _go_on(self, document: Document, inventory: Inventory, changes: list[Change]) -> Step:
+        """Delete what may go now. The end of what hides from the cache wakes nobody: so it is not waited for."""
+        instance = document.instance
+        while True:
+            seen = self._effects.cluster.seen(instance.id)
+            step = next_step(inventory, seen=seen, retain=instance.retain)
+            strays = await self._strays(unseen(inventory, step, seen=seen), seen, inventory.namespace)
+            if strays:
+                step = next_step(inventory, seen={**seen, **strays}, retain=instance.retain)
+            deeds = [(live, Change(live.ref, Action.DELETE, "the tombstone says so")) for live in step.deletions]
+            if deeds:
+                await self._effects.write_down(instance.id, deeds)
+            for live, change in deeds:
+                await self._effects.delete(instance.id, live, change)
+                changes.append(change)
+            if not deeds or not strays:
+                return step
+
+    async def _strays(
+        self, hidden: Sequence[Owned], seen: Mapping[ObjectRef, Seen], namespace: str
+    ) -> dict[ObjectRef, Seen]:
+        """What is still there, in the incarnation that we applied, of objects that the cache does not show."""
+        home = ObjectRef("v1", "Namespace", "", namespace)
+        if hidden and home not in seen and await self._there(home) is None:
+            return {}  # everything went with it
+        found = {}
+        for owned in hidden:
+            live = await self._there(owned.ref)
+            if live is not None and live.uid == owned.uid:
+                found[owned.ref] = live
+        return found
+
+    async def _there(self, ref: ObjectRef) -> Seen | None:
+        """An object by its name, unless it is gone or about to go."""
+        live = await self._effects.cluster.read(ref)
+        if live is None or "deletionTimestamp" in live["metadata"]:
+            return None
+        return observed(live)
 
     async def _search(self, inventory: Inventory) -> None:
         """List what no watch covers. The rights to that, and to take things away, come first if they are missing: a

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from agent.model.instance import Retain
 from agent.model.labels import COMPONENT, RETAIN
-from agent.model.objects import Inventory, ObjectRef
+from agent.model.objects import Inventory, ObjectRef, Owned
 from agent.model.observed import Home, Seen
 from agent.planning.diff import UNWATCHED
 
@@ -82,6 +82,19 @@ def searchable(inventory: Inventory, seen: Mapping[ObjectRef, Seen]) -> bool:
     home = _home(seen)
     hidden = any(owned.ref.kind in UNWATCHED for owned in inventory.owned)
     return hidden and home is not None and not home.terminating
+
+
+def unseen(inventory: Inventory, step: Step, *, seen: Mapping[ObjectRef, Seen]) -> tuple[Owned, ...]:
+    """Recorded objects that may hide from the cache, since somebody took their label off, and are due by this step."""
+    home = _home(seen)
+    busy = any(one.ref.kind != "RoleBinding" for one in step.deletions)
+    if busy or (home is not None and home.terminating):
+        return ()
+    return tuple(
+        owned
+        for owned in inventory.owned
+        if owned.uid and owned.ref not in seen and (step.done or owned.ref.kind in _WORKLOADS)
+    )
 
 
 def admitted(seen: Mapping[ObjectRef, Seen]) -> bool:

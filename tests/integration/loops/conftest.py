@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import settings
 
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from sandbox.testcluster import TestCluster
+from tests.integration.loops.engine import SOAK
 from tests.integration.loops.lives import World
 from tests.support.rights import Granted
+
+# Here, since pytest reads the profile's name before it reads any test.
+settings.register_profile("soak", SOAK)
 
 
 @pytest.fixture

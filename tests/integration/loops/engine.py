@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from agent.cluster.client import Request
@@ -73,6 +74,16 @@ class Kept(Generic[Value]):
         await self._task
 
 
+BOUNDED = settings(
+    max_examples=8,
+    stateful_step_count=14,
+    deadline=None,
+    # What happens depends on what overtakes what: a shorter run of the same steps need not fail again.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+SOAK = settings(BOUNDED, max_examples=400, stateful_step_count=50)
 QUEUES = ("one", "two", "three")
 replicas = st.integers(0, 2)
 scalings = st.sampled_from(["document", "external"])

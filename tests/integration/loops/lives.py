@@ -91,9 +91,10 @@ class MortalClient(KubeClient):
 
 @dataclass(slots=True)
 class Life:
-    """One life: what it was told to want, what it tells, and what it wrote."""
+    """One life: what it was told to want, what it tells, what it wrote; ``watching`` is the client of its watches."""
 
     client: MortalClient
+    watching: KubeClient
     accepted: Accepted
     statuses: Statuses
     loop: ReconcileLoop
@@ -198,7 +199,7 @@ class World:
         accepted, statuses, facts = Accepted(), Statuses(), Facts()
         bench = Bench(edge, client, self.namespace, facts, clock or SystemClock(), account=self.granted.account)
         loop = bench.reconciling(accepted, statuses, rules=rules)
-        life = Life(client, accepted, statuses, loop, facts)
+        life = Life(client, watching, accepted, statuses, loop, facts)
         if documents:
             life.want(*documents)
         stop = asyncio.Event()

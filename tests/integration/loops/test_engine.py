@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -37,6 +37,7 @@ from agent.planning.ownership import holders_of
 from sandbox.cluster import EmbeddedCluster
 from tests.integration.loops import strangers
 from tests.integration.loops.engine import (
+    BOUNDED,
     EDITS,
     FAULTS,
     SCALED,
@@ -54,16 +55,6 @@ from tests.integration.loops.lives import Life, World
 from tests.support.clusters import fresh_namespace
 from tests.support.rights import Granted
 
-BOUNDED = settings(
-    max_examples=8,
-    stateful_step_count=14,
-    deadline=None,
-    # What happens depends on what overtakes what: a shorter run of the same steps need not fail again.
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
-settings.register_profile("soak", BOUNDED, max_examples=400, stateful_step_count=50)
 THEIRS = (
     "configmaps/theirs",
     "statefulsets/airflow-worker-three",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent.cluster.client import MERGE
 from agent.model.facts import ChangeApplied
 from tests.integration.loops.lives import World, renamed
 from tests.integration.loops.strangers import CONFIG, SCHEDULER, create, edit, live, path
@@ -154,3 +155,33 @@ async def test_a_stranger_who_takes_the_place_of_a_deleted_object_keeps_it(world
         await life.shows(world.id, "Stalled", "ObjectRefused")
         await life.looks(world.id)
     assert await live(world, SERVICE) == theirs
+
+
+@pytest.mark.parametrize(
+    "which", [SCHEDULER, "statefulsets/airflow-database", CONFIG, SERVICE, "serviceaccounts/airflow-worker"]
+)
+@pytest.mark.parametrize("retain", [None, []])
+async def test_a_tombstone_takes_also_what_lost_its_label(world: World, which: str, retain: list[str] | None) -> None:
+    """What the cache shows no more is in the record: else its pods would run on, and be waited for, for ever."""
+    document = world.document()
+    async with world.living(document) as life:
+        await life.settles(document)
+    await edit(world, which, {"metadata": {"labels": {"perigee.dev/instance": None}}})
+    grave = world.document(2, state="deleted", **({} if retain is None else {"retain": retain}))
+    async with world.living(grave) as life:
+        await life.settles(grave)
+    assert await world.get(path(world, which)) is None
+    left = await world.leftovers()
+    assert (left == []) is (retain == [])
+
+
+async def test_a_tombstone_takes_our_namespace_also_where_it_lost_its_label(world: World) -> None:
+    document = world.document()
+    async with world.living(document) as life:
+        await life.settles(document)
+    change = {"metadata": {"labels": {"perigee.dev/instance": None}}}
+    await world.send("patch", "PATCH", f"/api/v1/namespaces/{world.home}", body=change, content_type=MERGE)
+    grave = world.document(2, state="deleted", retain=[])
+    async with world.living(grave) as life:
+        await life.settles(grave)
+        await life.facts.wait(lambda fact: f"'{world.home}'" in repr(fact) and "DELETE" in repr(fact), seconds=20)

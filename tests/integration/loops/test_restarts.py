@@ -45,6 +45,7 @@ async def test_a_restart_of_a_refused_instance_writes_nothing(world: World) -> N
 
 
 async def test_a_restart_of_a_settled_instance_writes_nothing(world: World) -> None:
+    """dagster-io/dagster#23484: an agent that kept in memory what it manages redeployed everything on each restart."""
     document = world.document()
     async with world.living(document) as life:
         await life.settles(document)

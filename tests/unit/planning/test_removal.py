@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent.model.instance import Retain
 from agent.model.objects import Inventory, Owned
 from agent.model.observed import Home, Seen
-from agent.planning.removal import Step, admitted, next_step, searchable
+from agent.planning.removal import Step, admitted, next_step, searchable, unseen
 from tests.support.builders import AN_ID, a_manifest, as_applied
 
 EVERYTHING = frozenset(Retain)
@@ -140,3 +140,20 @@ def test_rights_count_where_we_bound_them() -> None:
 
 def test_what_no_watch_covers_went_with_the_namespace() -> None:
     assert step([CONFIG]) == ["done"]
+
+
+def test_what_may_hide_from_the_cache_is_looked_for_when_its_turn_has_come() -> None:
+    """Somebody took the label off: first of what has pods, at the end of everything, never of what was not applied."""
+    seen = {NAMESPACE.ref: NAMESPACE}
+    lines = (*INVENTORY.owned, Owned(replace(WEB.ref, name="intended")))
+    inventory = replace(INVENTORY, owned=lines)
+
+    def hidden(step: Step) -> set[str]:
+        return {owned.ref.name for owned in unseen(inventory, step, seen=seen)}
+
+    assert hidden(Step(waits_for="Airflow's pods to end")) == {"web", "database"}
+    assert hidden(Step(done=True)) == {"web", "database", "config"}
+    assert hidden(Step((RIGHTS,), done=True)) == {"web", "database", "config"}
+    assert hidden(Step((CONFIG,))) == set(), "there is something to do already"
+    ending = {NAMESPACE.ref: replace(NAMESPACE, terminating=True)}
+    assert unseen(inventory, Step(done=True), seen=ending) == (), "it goes with the namespace"
