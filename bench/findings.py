@@ -14,6 +14,8 @@ from enum import StrEnum
 
 from agent.model.errors import AgentError
 
+_LONGEST_REASON = 1000
+
 
 class Row(StrEnum):
     """A latency that is measured; the value is what people read."""
@@ -265,7 +267,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "it took longer than this measurement waits"
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:200] if lines else type(error).__name__
+    return lines[-1][:_LONGEST_REASON] if lines else type(error).__name__
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

@@ -22,6 +22,7 @@ from bench.findings import Unmeasured
 Event = Mapping[str, Any]
 Judge = Callable[[Event], bool]
 _KEPT_LINES = 5000
+_WARNINGS = frozenset({"warning", "error", "critical"})
 _PATIENCE_SECONDS = 60.0
 
 
@@ -36,6 +37,8 @@ class AgentProcess:
         self._news = asyncio.Condition()
         self._ended = False
         self.started = started
+        self.warning: Event | None = None
+        """The last line of a level above info."""
 
     @property
     def pid(self) -> int:
@@ -49,6 +52,8 @@ class AgentProcess:
             async with self._news:
                 self._lines.append((self._clock.monotonic(), _event(raw)))
                 self._count += 1
+                if self._lines[-1][1].get("level") in _WARNINGS:
+                    self.warning = self._lines[-1][1]
                 self._news.notify_all()
         async with self._news:
             self._ended = True

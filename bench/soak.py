@@ -10,10 +10,10 @@ import asyncio
 import sys
 
 from agent.loops.pace import SystemClock
-from bench.findings import Findings, Soak
+from bench.findings import Findings, Soak, Unmeasured
 from bench.ledger import memory
 from bench.process import AgentProcess, first, running
-from bench.sight import awaited, wants
+from bench.sight import PATIENCE_SECONDS, awaited, wants
 from bench.stage import Instance, Stage
 
 _SAMPLE_SECONDS = 1.0
@@ -48,18 +48,32 @@ async def measure(stage: Stage, findings: Findings, *, changes: int) -> None:
                 sampler = group.create_task(_sample(agent, course))
                 async with asyncio.TaskGroup() as changers:
                     for instance in stage.instances:
-                        changers.create_task(_change(stage, instance, course))
+                        changers.create_task(_change(stage, instance, course, agent))
                 sampler.cancel()
         finally:
             findings.soaks[stage.venue.name] = Soak(course.done, clock.monotonic() - began, course.samples)
 
 
-async def _change(stage: Stage, instance: Instance, course: _Course) -> None:
+async def _change(stage: Stage, instance: Instance, course: _Course, agent: AgentProcess) -> None:
     while course.next():
         seen = stage.sight.expect(wants(instance.api_server, instance.toggled()))
-        await stage.publish(instance)
-        await awaited(seen)
+        revision = await stage.publish(instance)
+        try:
+            await awaited(seen)
+        except TimeoutError:
+            raise Unmeasured(await _stuck(stage, instance, revision, agent)) from None
         course.done += 1
+
+
+async def _stuck(stage: Stage, instance: Instance, revision: int, agent: AgentProcess) -> str:
+    """Why a change may not have come through, as far as the agent told."""
+    told = (await stage.plane.statuses(stage.cluster)).get(instance.id)
+    claims = ", ".join(f"{one.type} {one.status} ({one.reason})" for one in told.conditions) if told else "nothing"
+    last = f"revision {told.revision}, {claims}" if told else claims
+    return (
+        f"revision {revision} of {instance.name} was not applied within {PATIENCE_SECONDS:.0f} s; "
+        f"told last: {last}; the agent warned last: {agent.warning or 'never'}"
+    )
 
 
 async def _sample(agent: AgentProcess, course: _Course) -> None:
