@@ -21,7 +21,7 @@ itself.
 """
 
 SECONDS = {
-    "unit": 2,
+    "unit": 5,
     "architecture": 30,
     "properties": 60,
     "contracts": 60,
