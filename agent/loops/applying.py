@@ -23,7 +23,7 @@ from agent.planning.diff import Planned, explained
 from agent.planning.fields import members, text, without
 from agent.planning.immutable import Passage, Way, passage
 from agent.planning.observing import observed
-from agent.planning.ownership import fields_of, owned_as
+from agent.planning.ownership import digest_of, fields_of, intact, owned_as
 from agent.planning.scaling import REPLICAS
 
 _TRIES = 4
@@ -58,17 +58,31 @@ class Applier:
     async def carry_out(self, progress: Progress, planned: Planned) -> None:
         """Make one change; raises what stands in its way."""
         began = self._effects.clock.monotonic()
-        manifest = planned.rendered.manifest
-        # In a namespace that was made a moment ago there is nothing to look at.
-        live = None if progress.fresh else await self._effects.cluster.read(planned.change.ref)
-        target = _Target(manifest, planned.change, live)
-        if live is not None:
-            adoption.judge(live, progress.instance)
-            target = replace(target, change=explained(planned.change, manifest, live))
-            target = await self._passable(progress, target)
+        target = self._familiar(progress, planned) or await self._looked_at(progress, planned)
         change = await self._apply(progress, target)
         progress.changes.append(change)
         self._effects.done(progress.instance.id, change, since=began)
+
+    def _familiar(self, progress: Progress, planned: Planned) -> _Target | None:
+        """The target without a look, where we know what is there: just what we applied, and it changes in place."""
+        ref, manifest = planned.change.ref, planned.rendered.manifest
+        former, owned = progress.former.get(ref), progress.changing.get(ref)
+        if former is None or owned is None or owned.ceded or ref in progress.starts:
+            return None
+        as_applied = intact(owned, self._effects.cluster.seen(progress.instance.id).get(ref))
+        if not as_applied or owned.rendered != digest_of(former) or passage(manifest, former).way is not Way.IN_PLACE:
+            return None
+        return _Target(manifest, explained(planned.change, manifest, former), None)
+
+    async def _looked_at(self, progress: Progress, planned: Planned) -> _Target:
+        """The target after a look at what is there, with the way cleared."""
+        # In a namespace that was made a moment ago there is nothing to look at.
+        live = None if progress.fresh else await self._effects.cluster.read(planned.change.ref)
+        target = _Target(planned.rendered.manifest, planned.change, live)
+        if live is None:
+            return target
+        adoption.judge(live, progress.instance)
+        return await self._passable(progress, replace(target, change=explained(target.change, target.manifest, live)))
 
     async def _passable(self, progress: Progress, target: _Target) -> _Target:
         """Clear the way where the object cannot change in place."""

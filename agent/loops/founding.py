@@ -23,7 +23,7 @@ from agent.model.objects import ObjectRef, Owned, Rendered, Stage
 from agent.planning import guard
 from agent.planning.diff import diff
 from agent.planning.observing import observed
-from agent.planning.ownership import intact
+from agent.planning.ownership import digest_of, intact
 from agent.planning.stages import Gate, Readiness, gate
 from agent.ports import HeldKeys, KeyPlace
 from agent.rendering import KEYS_SECRET, demanded_keys
@@ -55,7 +55,7 @@ class Founding:
             if progress.inventory.inputs != rendering.key:
                 # From the first apply on, the objects are no longer those of the inputs before.
                 progress.inventory = replace(progress.inventory, inputs="")
-            await self._intend(progress, [place.ref, *(one.ref for one in rendering.objects)])
+            await self._intend(progress, rendering.objects, place.ref)
             home = [one for one in rendering.objects if one.ref.kind == "Namespace"]
             for planned in diff(home, remembered=progress.lines, seen=self._effects.cluster.seen(instance.id)):
                 await applier.carry_out(progress, planned)
@@ -106,10 +106,21 @@ class Founding:
     async def _placed(self, progress: Progress, place: KeyPlace, held: HeldKeys) -> Owned:
         return await self._effects.records.keys.place(place, held, fresh=progress.fresh)
 
-    async def _intend(self, progress: Progress, refs: Sequence[ObjectRef]) -> None:
-        intended = [ref for ref in refs if ref not in progress.lines]
+    async def _intend(self, progress: Progress, objects: Sequence[Rendered], *more: ObjectRef) -> None:
+        """Write down what is about to be made or changed.
+
+        Of what changes, the form that was applied is no longer known from here on: the answer to the next apply may get
+        lost, and a document that goes back to the form before must not find it recorded as if nothing had happened.
+        """
+        intended = [ref for ref in (*more, *(one.ref for one in objects)) if ref not in progress.lines]
         for ref in intended:
             progress.remember(Owned(ref))
+        for one in objects:
+            owned = progress.lines[one.ref]
+            if owned.rendered and owned.rendered != digest_of(one.manifest):
+                progress.changing[one.ref] = owned
+                progress.remember(replace(owned, rendered=""))
+                intended.append(one.ref)
         now, saved = progress.inventory, progress.saved
         before = (saved.keys, saved.namespace_created, saved.inputs)
         if intended or (now.keys, now.namespace_created, now.inputs) != before:
@@ -125,7 +136,7 @@ class Founding:
         if home is None or home.terminating:
             return
         rendering = self._renderings.whole(progress)
-        await self._intend(progress, [one.ref for one in rendering.objects if _admits(one)])
+        await self._intend(progress, [one for one in rendering.objects if _admits(one)])
         await self._admit(progress, applier, rendering)
         await self._once_allowed(progress, lambda: self._surveys.make(instance.id, instance.namespace))
 

@@ -8,7 +8,7 @@ from agent.model.changes import Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError
 from agent.model.instance import Instance
-from agent.model.objects import Inventory, ObjectRef, Owned
+from agent.model.objects import Inventory, Manifest, ObjectRef, Owned
 from agent.planning.fields import Fields, members, pack, text, unpack
 from agent.planning.rounds import share_of
 
@@ -48,7 +48,9 @@ class Progress:
     """Grows during a pass. ``saved`` is the record as the cluster holds it; ``lines`` what it shall hold, by object.
 
     ``fresh``: the namespace was made by this very pass, so that nobody else's object can be in it. ``starts`` are the
-    numbers that workloads of somebody else's scaling begin with. ``deferred`` says what the pass left for later.
+    numbers that workloads of somebody else's scaling begin with. ``former`` are the objects as they were rendered from
+    the document before, where that is still known, and ``changing`` the lines of those that are about to change, as
+    they were. ``deferred`` says what the pass left for later.
     """
 
     document: Document
@@ -59,6 +61,8 @@ class Progress:
     changes: list[Change] = field(default_factory=list)
     blocked: dict[ObjectRef, AgentError] = field(default_factory=dict)
     starts: dict[ObjectRef, int] = field(default_factory=dict)
+    former: dict[ObjectRef, Manifest] = field(default_factory=dict)
+    changing: dict[ObjectRef, Owned] = field(default_factory=dict)
     fresh: bool = False
     deferred: str = ""
     leftover: AgentError | None = None

@@ -43,7 +43,11 @@ class Renderings:
         return self.whole(progress)
 
     def whole(self, progress: Progress) -> Rendering:
-        """The same, rendered now, with its objects."""
+        """The same, rendered now, with its objects; what they were before another document came is left in progress."""
+        known = self._known.get(progress.instance.id)
+        if known is not None and known.instance is not progress.instance:
+            before = render(RenderInputs(known.instance, known.keys, self._account))
+            progress.former = {one.ref: one.manifest for one in before}
         inputs = RenderInputs(progress.instance, progress.inventory.keys, self._account)
         objects = render(inputs)
         lean = Rendering(progress.instance, inputs.key_checksums, digest(inputs), expected(objects), scaled(inputs))

@@ -183,3 +183,16 @@ async def test_as_much_as_the_limit_is_removed(world: World, limit: int) -> None
         life.want(few)
         await life.settles(few)
     assert {one for one in await names(world, "statefulsets") if "worker" in one} == {"airflow-worker-a"}
+
+
+async def test_a_change_of_what_is_just_as_we_applied_it_needs_no_look(world: World) -> None:
+    document = world.document()
+    async with world.living(document) as life:
+        await life.settles(document)
+        before = life.client.requests().get("get", 0)
+        changed = world.document(2, team="another")
+        life.want(changed)
+        await life.settles(changed)
+        assert life.client.requests().get("get", 0) == before
+        told = [fact.change.why for fact in life.facts.stated if isinstance(fact, ChangeApplied)]
+    assert told[-1] == "metadata.labels.perigee.dev/team changed"

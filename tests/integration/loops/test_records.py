@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.cluster.client import Request
+from agent.cluster.client import APPLY, Request
 from agent.model.errors import Unreachable
 from agent.model.facts import ReconcileFailed, ReconcileFinished
 from tests.integration.loops.lives import World, renamed
@@ -161,3 +161,26 @@ async def test_a_paused_instance_tells_how_it_really_fares(world: World) -> None
         path = f"/apis/apps/v1/namespaces/{world.home}/deployments/airflow-scheduler"
         await world.send("delete", "DELETE", path)
         await life.shows(world.id, "Ready", "NotAllReady")
+
+
+async def test_a_change_whose_answer_got_lost_is_not_taken_for_undone_when_the_document_goes_back(world: World) -> None:
+    path = f"/apis/apps/v1/namespaces/{world.home}/deployments/airflow-api-server"
+    first = world.document(components={"apiServer": {"replicas": 1}})
+    lost: list[Request] = []
+
+    async def meanwhile(request: Request) -> None:
+        if request.verb == "apply" and request.path == path and not lost:
+            lost.append(request)
+            await world.send("apply", "PATCH", path, params=request.params, body=request.body, content_type=APPLY)
+            raise Unreachable("the answer got lost")
+
+    async with world.living(first) as life:
+        await life.settles(first)
+    second = world.document(2, components={"apiServer": {"replicas": 2}})
+    async with world.living(second, meanwhile=meanwhile) as life:
+        await life.facts.wait(lambda fact: isinstance(fact, ReconcileFailed) and bool(lost), seconds=20)
+        back = world.document(3, components={"apiServer": {"replicas": 1}})
+        life.want(back)
+        await life.settles(back)
+    live: Any = await world.get(path)
+    assert live["spec"]["replicas"] == 1
