@@ -155,7 +155,8 @@ class Watchman:
 
     world: World
     theirs: set[str] = field(default_factory=set)
-    wanted: Instance | None = None
+    documents: list[Instance] = field(default_factory=list)
+    """What may be carried out at present: the last document, and those before it that a pass may still be about."""
     complaints: list[str] = field(default_factory=list)
 
     async def meanwhile(self, request: Request) -> None:
@@ -171,7 +172,7 @@ class Watchman:
             return ""  # the precondition makes it harmless
         if request.path in self.theirs:
             return "it belongs to somebody else"
-        tombstone = self.wanted is not None and self.wanted.state is State.DELETED
+        tombstone = self.documents[-1].state is State.DELETED
         if request.path.endswith(self.world.home) or "/persistentvolumeclaims/" in request.path:
             return "" if tombstone and self._all_goes() else "nobody ordered its end"
         if not ownership_of(live) and (live["metadata"].get("labels") or {}).get(INSTANCE) != self.world.id:
@@ -179,16 +180,15 @@ class Watchman:
         return "" if tombstone else await self._superseded(live)
 
     def _all_goes(self) -> bool:
-        return self.wanted is not None and not self.wanted.retain & {Retain.DATABASE, Retain.VOLUMES}
+        return not self.documents[-1].retain & {Retain.DATABASE, Retain.VOLUMES}
 
     async def _superseded(self, live: Manifest) -> str:
-        assert self.wanted is not None
         ref = ObjectRef.of(live)
-        manifests = wanted_of(self.wanted, await known_keys(self.world, self.wanted))
-        if ref not in manifests:
-            return ""
-        may = passage(manifests[ref], live).way in {Way.REPLACE, Way.REMAKE}
-        return "" if may else "it is wanted, and could have stayed"
+        for instance in self.documents:
+            wanted = wanted_of(instance, await known_keys(self.world, instance)).get(ref)
+            if wanted is None or passage(wanted, live).way in {Way.REPLACE, Way.REMAKE}:
+                return ""
+        return "it is wanted, and could have stayed"
 
 
 async def known_keys(world: World, instance: Instance) -> dict[str, str]:

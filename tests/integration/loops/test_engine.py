@@ -169,6 +169,7 @@ class Engine(RuleBasedStateMachine):
         if self.life is not None and self.document is not None:
             with suppress(TimeoutError):
                 await self.life.value.facts.wait(lambda _: self._is_settled(), seconds=MOMENT)
+                del self.watchman.documents[:-1]
 
     def _said(self) -> dict[str, Any]:
         status = self.life.value.statuses.everything().get(self.world.id) if self.life is not None else None
@@ -186,7 +187,7 @@ class Engine(RuleBasedStateMachine):
     async def _publish(self, **spec: Any) -> None:
         self.revision += 1
         self.document = self.world.document(self.revision, **spec)
-        self.watchman.wanted = self.document.instance
+        self.watchman.documents.append(self.document.instance)
         if self.life is not None:
             self.life.value.want(self.document)
         await self._moment()
