@@ -1,11 +1,13 @@
 """The clusters that tests run on, and what is said when one is not to be had.
 
 `real_cluster` is a kube-apiserver with simulated nodes, `embedded_cluster` our own simulation, `any_cluster` each in
-turn. A cluster lives as long as the session; a test keeps to a namespace of its own (`any_namespace` and its like).
+turn. The real one lives as long as the session, the embedded one, which lives in the process of the tests, as long as
+a file of them; a test keeps to a namespace of its own (`any_namespace` and its like).
 """
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -55,16 +57,17 @@ async def real_cluster(real_programs: Programs) -> AsyncIterator[RealCluster]:
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def embedded_cluster() -> AsyncIterator[TestCluster]:
-    """The simulated Kubernetes API, shared by the session."""
+    """The simulated Kubernetes API, shared by a file of tests: what they leave in it would slow all that come later."""
     from sandbox.cluster import EmbeddedCluster
 
     async with EmbeddedCluster.serve() as cluster:
         yield cluster
+    gc.collect()  # now, or a pause of a second falls into a test that counts on its lease
 
 
-@pytest.fixture(scope="session", params=["embedded", "real"])
+@pytest.fixture(scope="module", params=["embedded", "real"])
 def any_cluster(request: pytest.FixtureRequest) -> TestCluster:
     """Each kind of cluster in turn: what holds on one must hold on the other."""
     cluster: TestCluster = request.getfixturevalue(f"{request.param}_cluster")

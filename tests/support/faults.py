@@ -1,6 +1,6 @@
 """Clusters that can have faults, and ears for what a client hears of them.
 
-`embedded_cluster` has its knobs itself; `embedded_proxy` and `real_proxy` are the clusters of the session behind a
+`embedded_cluster` has its knobs itself; `embedded_proxy` and `real_proxy` are the shared clusters behind a
 fault proxy of this test alone; `any_faulty_cluster` is each of the three in turn. Faults are switched on inside a
 `with`, so none outlives its test. Here also: a listener to one watch that tells how it ended.
 """
@@ -25,7 +25,7 @@ from tests.support.kube import DEADLINE_SECONDS, Json, Kube
 
 @pytest.fixture
 async def embedded_proxy(embedded_cluster: TestCluster) -> AsyncIterator[FaultProxy]:
-    """A fault proxy before the embedded cluster of the session."""
+    """A fault proxy before the embedded cluster of this file."""
     async with FaultProxy.serve(embedded_cluster) as proxy:
         yield proxy
 
@@ -37,7 +37,7 @@ async def real_proxy(real_cluster: TestCluster) -> AsyncIterator[FaultProxy]:
         yield proxy
 
 
-@pytest.fixture(scope="session", params=["embedded_cluster", "embedded_proxy", "real_proxy"])
+@pytest.fixture(scope="module", params=["embedded_cluster", "embedded_proxy", "real_proxy"])
 def way_to_fail(request: pytest.FixtureRequest) -> str:
     """Each way to have faults in turn; its cluster is started first, outside the guards of the test."""
     request.getfixturevalue(f"{request.param.partition('_')[0]}_cluster")
