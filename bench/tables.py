@@ -180,16 +180,17 @@ def _soaks(findings: Findings) -> Table:
 
 
 def _verdicts(verdicts: Sequence[Verdict], venue: str) -> Table:
-    table = _table(f"What there is to reach ({venue})", "", "measured", "to reach", "of the limit", "")
+    table = _table(f"What there is to reach ({venue})", "", "measured", "to reach", "of the limit", "bare requests", "")
     for verdict in verdicts:
         target = verdict.target
         wanted = f"{target.rule} {target.limit:g} {target.unit}"
         if verdict.value is None:
-            table.add_row(target.what, "not measured", wanted, "-", "")
+            table.add_row(target.what, "not measured", wanted, "-", "-", "")
             continue
         ratio = "-" if verdict.ratio is None else f"{verdict.ratio:.2f}"
         word = "[green]reached[/]" if verdict.reached else "[red]missed[/]"
-        table.add_row(target.what, f"{verdict.value:.4g} {target.unit}", wanted, ratio, word)
+        bare = "-" if verdict.bare is None else f"{verdict.bare:.4g} {target.unit}"
+        table.add_row(target.what, f"{verdict.value:.4g} {target.unit}", wanted, ratio, bare, word)
     return table
 
 
@@ -232,6 +233,7 @@ def _plain_verdict(verdict: Verdict) -> dict[str, Any]:
         "limit": target.limit,
         "measured": None if verdict.value is None else round(verdict.value, 4),
         "ratio": None if verdict.ratio is None else round(verdict.ratio, 3),
+        "bareRequests": None if verdict.bare is None else round(verdict.bare, 4),
         "reached": verdict.reached,
     }
 

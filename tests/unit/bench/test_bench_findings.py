@@ -51,6 +51,17 @@ def test_kubectl_is_so_many_times_slower() -> None:
     assert judged.ratio == pytest.approx(1)
 
 
+def test_what_bare_requests_would_reach_stands_beside_it() -> None:
+    findings = Findings()
+    findings.add(Row.FIRST_AGENT, REAL, [0.2])
+    findings.add(Row.FIRST_RAW, REAL, [0.1])
+    findings.add(Row.FIRST_KUBECTL, REAL, [0.4])
+    judged = verdicts(findings)["kubectlMakes"]
+    assert judged.value == pytest.approx(2)
+    assert judged.bare == pytest.approx(4)
+    assert verdicts(findings)["firstApply"].bare is None
+
+
 def test_a_further_instance_costs_what_the_second_half_took() -> None:
     memory = {5: Memory(100 * MIB, 0), 50: Memory(110 * MIB, 0), 100: Memory(115 * MIB, 0)}
     assert Fleet(100, 1, 1.0, memory).bytes_per_instance == 0.1 * MIB
