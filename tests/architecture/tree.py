@@ -64,15 +64,22 @@ def files() -> tuple[Path, ...]:
     return tuple(walk(ROOT))
 
 
-@cache
 def modules(*folders: str) -> tuple[Module, ...]:
     """The Python modules below some top folders."""
-    found = []
-    for path in files():
-        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in folders:
-            text = path.read_text(encoding="utf-8")
-            found.append(Module(path, text, ast.parse(text, filename=str(path))))
-    return tuple(found)
+    wanted = (path for path in files() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in folders)
+    return tuple(module(path) for path in wanted)
+
+
+@cache
+def module(path: Path) -> Module:
+    """The module of one file; ``forget`` when the last of these tests is over."""
+    text = path.read_text(encoding="utf-8")
+    return Module(path, text, ast.parse(text, filename=str(path)))
+
+
+def forget() -> None:
+    """Let the parsed modules go: a million nodes that every later garbage collection would have to visit."""
+    module.cache_clear()
 
 
 @cache
