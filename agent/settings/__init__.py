@@ -4,6 +4,8 @@ Here: the knobs with their units and consequences (``tree``), and reading them f
 (``sources``). Not here: settings that the control plane sends along with desired state.
 """
 
+from agent.settings.noproxy import reached_directly
+from agent.settings.proxy import ProxySettings
 from agent.settings.sources import DEFAULT_FILE, Resolved, Setting, effective, load, resolve
 from agent.settings.tree import (
     BackoffSettings,
@@ -28,6 +30,7 @@ __all__ = [
     "LogSettings",
     "MetricsSettings",
     "ProbesSettings",
+    "ProxySettings",
     "ReconcileSettings",
     "ReportSettings",
     "Resolved",
@@ -36,5 +39,6 @@ __all__ = [
     "UplinkSettings",
     "effective",
     "load",
+    "reached_directly",
     "resolve",
 ]

@@ -19,8 +19,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
 
 from agent.model.errors import Misconfigured
+from agent.settings.branch import Branch
 from agent.settings.plain_yaml import NotYaml, parse
-from agent.settings.tree import Branch, Settings
+from agent.settings.proxy import from_environment
+from agent.settings.tree import Settings
 
 DEFAULT_FILE = Path("/etc/perigee/agent.yaml")
 """The file that is read if nobody names one; it may be absent."""
@@ -70,7 +72,19 @@ def resolve(file: Path | None, environ: Mapping[str, str]) -> Resolved:
     """Like :func:`load`, with the source of every value."""
     given = _from_file(file) if file is not None else {}
     given |= _from_variables(environ)
+    settings = _validated(given)
+    if settings.uplink.proxy.from_environment:
+        # An empty value in the file, as the example settings have it, is no wish of anybody's.
+        found = from_environment(environ)
+        given |= {path: one for path, one in found.items() if not given.get(path, ("", ""))[0]}
+        settings = _validated(given)
     sources = {path: source for path, (_, source) in given.items()}
+    dumped = settings.model_dump(mode="json", by_alias=True)
+    values = (Setting(path, _at(dumped, path), sources.get(path, "default")) for path in KNOBS)
+    return Resolved(settings, tuple(values))
+
+
+def _validated(given: Mapping[str, tuple[Any, str]]) -> Settings:
     tree: dict[str, Any] = {}
     for path, (value, _) in given.items():
         *branches, leaf = path.split(".")
@@ -81,12 +95,9 @@ def resolve(file: Path | None, environ: Mapping[str, str]) -> Resolved:
     for name in ("cluster", "uplink"):  # so that a missing knob is named, not just its branch
         tree.setdefault(name, {})
     try:
-        settings = Settings.model_validate(tree)
+        return Settings.model_validate(tree)
     except ValidationError as invalid:
-        raise _misconfigured(invalid, sources) from None
-    dumped = settings.model_dump(mode="json", by_alias=True)
-    values = (Setting(path, _at(dumped, path), sources.get(path, "default")) for path in KNOBS)
-    return Resolved(settings, tuple(values))
+        raise _misconfigured(invalid, {path: source for path, (_, source) in given.items()}) from None
 
 
 def variable(path: str) -> str:

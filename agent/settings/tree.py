@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.model.lease import WRITE_SECONDS
+from agent.settings.branch import Branch
+from agent.settings.proxy import ProxySettings
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -74,20 +75,6 @@ def _https_base(url: str) -> str:
 
 
 BaseUrl = Annotated[str, AfterValidator(_https_base)]
-
-
-class Branch(BaseModel):
-    """One concern's knobs. Frozen; whoever needs them is handed this branch and no other."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        use_attribute_docstrings=True,
-        hide_input_in_errors=True,
-    )
 
 
 class ClusterSettings(Branch):
@@ -153,6 +140,10 @@ class UplinkSettings(Branch):
     root_fingerprint: Fingerprint | None = None
     """SHA-256 of the control plane's root key, instead of caFile: the trust bundle read at enrolment must be signed by
     the root with this fingerprint. Default: none."""
+    extra_ca_file: Path | None = None
+    """Further CA certificates (PEM) that may vouch for the control plane, beside those of its trust bundle: for one
+    behind a public CA, or for a proxy that may open TLS. Default: none. Read again when it changes. Whoever holds such
+    a CA can pose as the control plane, and still cannot change what is signed."""
     token_file: Path = Path("/etc/perigee/enrolment/token")
     """The file that holds the one-time enrolment token. Read once, only while there is no identity in the cluster."""
     poll_wait_seconds: Annotated[float, Field(ge=0, le=60)] = 50
@@ -163,6 +154,8 @@ class UplinkSettings(Branch):
     """Limit for connecting, TLS included. Default 10 s."""
     request_timeout_seconds: Seconds = 30
     """Limit for one whole request, beyond the wait of a poll. Default 30 s. Too short: large documents never arrive."""
+    proxy: ProxySettings = ProxySettings()
+    """The proxy on the way there, if any."""
 
 
 class BackoffSettings(Branch):

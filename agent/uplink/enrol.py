@@ -11,7 +11,6 @@ Not here: keeping the result (``agent.cluster``), and whether to enrol at all (`
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
@@ -21,6 +20,7 @@ from agent.ports import Clock
 from agent.settings import ClusterSettings, UplinkSettings
 from agent.uplink.exchange import Call, Exchange, repeated
 from agent.uplink.faults import NEW_TOKEN, Answer, from_status, never_sent
+from agent.uplink.files import content_of
 from agent.uplink.identity import Identity, Keys
 from agent.uplink.tls import unverified, verifying
 from agent.uplink.trust import first_bundle
@@ -29,7 +29,6 @@ from agent.wire.limits import MAX_ENROLMENT_BYTES, MAX_TRUST_BYTES
 from agent.wire.scalars import encode_base64
 from agent.wire.trust import TrustBundle
 
-_LARGEST_FILE_BYTES: Final = 64 * 1024
 _ERROR: Final = 300
 _HOW_TO_TRUST = "set uplink.caFile to the control plane's CA, or uplink.rootFingerprint to that of its root key"
 
@@ -74,7 +73,7 @@ async def _answer(uplink: UplinkSettings, request: EnrolRequestV1, *, clock: Clo
 async def _authorities(uplink: UplinkSettings, clock: Clock) -> tuple[bytes, str]:
     """The CA certificates (PEM) that verify the server, and where they come from."""
     if uplink.ca_file is not None:
-        return await asyncio.to_thread(_content, uplink.ca_file, what="uplink.caFile"), str(uplink.ca_file)
+        return await asyncio.to_thread(content_of, uplink.ca_file, what="uplink.caFile"), str(uplink.ca_file)
     if uplink.root_fingerprint is None:
         raise Misconfigured("there is no way to know the control plane at enrolment", hint=_HOW_TO_TRUST)
     exchange = Exchange(uplink, clock=clock, context=unverified)
@@ -99,20 +98,11 @@ async def _success(exchange: Exchange, call: Call) -> Answer:
 
 
 async def _token(uplink: UplinkSettings) -> str:
-    content = await asyncio.to_thread(_content, uplink.token_file, what="uplink.tokenFile", hint=NEW_TOKEN)
+    content = await asyncio.to_thread(content_of, uplink.token_file, what="uplink.tokenFile", hint=NEW_TOKEN)
     token = content.decode("utf-8", "replace").strip()
     if not token:
         raise Misconfigured(f"the enrolment token in {uplink.token_file} is empty", hint=NEW_TOKEN)
     return token
-
-
-def _content(file: Path, *, what: str, hint: str = "") -> bytes:
-    try:
-        with file.open("rb") as opened:
-            return opened.read(_LARGEST_FILE_BYTES)
-    except OSError as error:
-        why = f"{what} {file} cannot be read: {error.strerror}"
-        raise Misconfigured(why, hint=hint or "name a readable file") from None
 
 
 async def _asked_for(uplink: UplinkSettings, cluster: ClusterSettings, *, version: str) -> tuple[Keys, EnrolRequestV1]:

@@ -2,7 +2,9 @@
 
     Unreachable            nobody answered
     ├── ConnectionCut      somebody did, and the connection broke before the answer was whole
-    └── ServerNotVerified  somebody did, who cannot prove to be the control plane
+    ├── ServerNotVerified  somebody did, who cannot prove to be the control plane
+    │   └── TLSIntercepted     and whose certificate is signed by a stranger who can be named
+    └── ProxyFailed        the proxy that the settings name cannot be reached, or does not let us through
     NotAuthorised          the control plane does not accept our certificate or token
     Throttled, Conflict, Missing, Retryable, Terminal   by HTTP status
 
@@ -17,8 +19,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
 import aiohttp
+from yarl import URL
 
 from agent.model.errors import AgentError, Conflict, Missing, NotAuthorised, Retryable, Terminal, Throttled, Unreachable
 from agent.wire.problems import Code, read_problem
@@ -33,6 +37,17 @@ class ConnectionCut(Unreachable):
 
 class ServerNotVerified(Unreachable):
     """Whoever answered has no certificate that proves it to be the control plane."""
+
+    by_stranger = False
+    """Whether its certificate is signed by nobody whom we trust; else it is expired, for another name or the like."""
+
+
+class TLSIntercepted(ServerNotVerified):
+    """The certificate is signed by a stranger, who is named: often a proxy on the way that opens TLS."""
+
+
+class ProxyFailed(Unreachable):
+    """The proxy that the settings name cannot be reached, or does not let us through: nothing got any further."""
 
 
 ALERTS: Mapping[str, str] = {
@@ -54,25 +69,77 @@ _CERTIFICATE_FAULTS: Mapping[int, tuple[str, str]] = {
     62: ("its certificate is for another name", "use the name that the certificate carries"),
     64: ("its certificate is for another address", "use the name that the certificate carries"),
 }
+_PROXY_SETTING = "check uplink.proxy.url, and whether the proxy is up"
 _INTERCEPTED = "check the CA that is trusted, and whether a proxy on the way intercepts TLS"
 _REJECTED = "if it was revoked, delete the Secret perigee-identity and enrol again with a new token"
 
 
 @contextmanager
-def translated(url: str) -> Iterator[None]:
-    """Let nothing of aiohttp, asyncio or ssl out of the block but errors of ours, which name ``url``."""
+def translated(url: str, *, proxy: str | None = None) -> Iterator[None]:
+    """Let nothing of aiohttp, asyncio or ssl out of the block but errors of ours, which name ``url`` or the proxy."""
     try:
         yield
     except (aiohttp.ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-        raise _translation(error, url) from error
+        raise translation(error, url, proxy=proxy) from error
 
 
-def _translation(error: Exception, url: str) -> AgentError:
-    """The first row of the table that fits; the order is from the particular to the general."""
+def translation(error: Exception, url: str, *, proxy: str | None = None) -> AgentError:
+    """What an error on the way to ``url`` means: the proxy's fault where it is, else the first row that fits; the order
+    is from the particular to the general.
+    """
+    if proxy is not None and _is_of(proxy, error):
+        inner = translation(error, proxy)
+        return ProxyFailed(f"the way to {url} leads through a proxy, and {inner}", hint=_PROXY_SETTING)
+    if proxy is not None and isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ProxyFailed(f"cannot connect to {url} through the proxy {proxy} in time", hint=_PROXY_SETTING)
     alert = _alert(error)
     if alert is not None:
         return NotAuthorised(f"{url} does not accept our certificate: {ALERTS[alert]}", hint=_REJECTED)
     return next(explain(error, url) for kinds, explain in _ROWS if isinstance(error, kinds))
+
+
+def _is_of(proxy: str, error: Exception) -> bool:
+    """Whether no connection to the proxy itself came about."""
+    place = URL(proxy)
+    if not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ClientConnectorCertificateError):
+        return False
+    return (error.host, error.port) == (place.raw_host, place.port)
+
+
+def proxy_refusal(refused: aiohttp.ClientHttpProxyError, url: str, *, proxy: str, shown: bool) -> AgentError:
+    """What it means that the proxy did not make the tunnel; ``shown``: it was given a user and a password.
+
+    aiohttp's error carries the headers of the request, the password among them, so nothing of it but status and a
+    header's first word gets on.
+    """
+    # tinyproxy says 407 to who shows nothing, and 401 to who shows something wrong.
+    if refused.status in {HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, HTTPStatus.UNAUTHORIZED}:
+        return _proxy_wants_credentials(refused, proxy, shown=shown)
+    what = f"the proxy {proxy} answered {refused.status} when asked for the way to {url}"
+    if refused.status == HTTPStatus.FORBIDDEN:
+        hint = "allow this address and port at the proxy, or name it in uplink.proxy.noProxy"
+        return ProxyFailed(f"{what}: it is the proxy that refuses", hint=hint)
+    if refused.status in _BEHIND_THE_PROXY:
+        return ProxyFailed(f"{what}: it does not reach it", hint="check the address, and what the proxy can reach")
+    return ProxyFailed(what, hint="is this a proxy that makes tunnels (CONNECT): check uplink.proxy.url")
+
+
+_BEHIND_THE_PROXY = frozenset({500, 502, 503, 504})
+_FILE = "uplink.proxy.credentialsFile"
+
+
+def _proxy_wants_credentials(refused: aiohttp.ClientHttpProxyError, proxy: str, *, shown: bool) -> AgentError:
+    offers = refused.headers.getall("Proxy-Authenticate", []) if refused.headers is not None else []
+    schemes = {one_line(offer).partition(" ")[0].lower()[:20] for offer in offers}
+    if schemes and "basic" not in schemes:
+        known = ", ".join(sorted(schemes)[:5])
+        hint = "let the proxy take a user and a password (Basic) from this agent, or let its address through without"
+        return NotAuthorised(f"the proxy {proxy} wants to know who we are by {known}, which we cannot", hint=hint)
+    if shown:
+        hint = f"correct user:password in the file that {_FILE} names"
+        return NotAuthorised(f"the proxy {proxy} does not accept the user and the password from {_FILE}", hint=hint)
+    hint = f"write user:password into a file and name it in {_FILE}"
+    return NotAuthorised(f"the proxy {proxy} wants a user and a password", hint=hint)
 
 
 def _alert(error: Exception) -> str | None:
@@ -88,7 +155,9 @@ def _not_verified(error: Exception, url: str) -> AgentError:
     inner = getattr(error, "certificate_error", None)
     code = getattr(inner, "verify_code", 0)
     what, hint = _CERTIFICATE_FAULTS.get(code, ("its certificate is not signed by a CA that we trust", _INTERCEPTED))
-    return ServerNotVerified(f"{url} is not verified: {what}", hint=hint)
+    fault = ServerNotVerified(f"{url} is not verified: {what}", hint=hint)
+    fault.by_stranger = code not in _CERTIFICATE_FAULTS
+    return fault
 
 
 def _no_tls(error: Exception, url: str) -> AgentError:
@@ -155,7 +224,7 @@ _STATUSES: Mapping[int, tuple[type[AgentError], str]] = {
     401: (NotAuthorised, "the control plane wants a certificate or token that it knows"),
     403: (NotAuthorised, _REJECTED),
     404: (Missing, "check the address: is this the control plane, and is it new enough"),
-    407: (NotAuthorised, "a proxy on the way wants a user and a password"),
+    407: (NotAuthorised, f"a proxy on the way wants a user and a password: see {_FILE}"),
     408: (ConnectionCut, "a proxy or the control plane found the request too slow"),
     409: (Conflict, ""),
     413: (Terminal, "send less at once"),
@@ -176,7 +245,7 @@ def from_status(answer: Answer) -> AgentError:
     if problem is not None:
         message = f"{message} {problem.code}: {problem.message.strip().rstrip('.')}"
         hint = NEW_TOKEN if problem.code in _TOKEN_CODES else problem.hint.strip().rstrip(".") or hint
-    message, hint = _one_line(message), _one_line(hint)
+    message, hint = one_line(message), one_line(hint)
     if issubclass(kind, Retryable):
         return kind(message, hint=hint, after_seconds=_pause(answer.headers))
     return kind(message, hint=hint)
@@ -200,11 +269,14 @@ def _pause(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Somebody else's words, fit for one line: what cannot be printed is left out."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def never_sent(error: BaseException) -> bool:
     """Whether the failed request cannot have arrived, because no connection came about: repeating it is harmless."""
     connecting = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-    return isinstance(error, Unreachable) and isinstance(error.__cause__, connecting)
+    return isinstance(error, Unreachable) and (
+        isinstance(error, ProxyFailed) or isinstance(error.__cause__, connecting)
+    )

@@ -43,17 +43,24 @@ def verifying(authorities: bytes, *, source: str) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    believe(context, authorities, source=source)
+    return context
+
+
+def believe(context: ssl.SSLContext, authorities: bytes, *, source: str) -> None:
+    """Let a context believe these CA certificates (PEM) too; raises Misconfigured like ``verifying``."""
     blocks = b"\n".join(_CERTIFICATE.findall(authorities))  # bundles carry comments, in any encoding
     try:
         context.load_verify_locations(cadata=blocks.decode("ascii"))
     except (ssl.SSLError, UnicodeDecodeError, ValueError):
         hint = "it must hold CA certificates in PEM"
         raise Misconfigured(f"{source} holds no CA certificate that can be read", hint=hint) from None
-    return context
 
 
 def unverified() -> ssl.SSLContext:
-    """A context that believes anybody. Only for reading the trust bundle, which proves itself; nothing is sent."""
+    """A context that believes anybody. Only for reading what proves itself, and for looking at what a server shows;
+    nothing is sent.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False

@@ -136,7 +136,7 @@ def knobs(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple
 def default_in_words(field: FieldInfo) -> str:
     if field.is_required():
         return "*required*"
-    return "none" if field.default is None or field.default == {} else str(field.default)
+    return "none" if field.default in (None, {}, ()) else str(field.default)
 
 
 def test_operations_tell_every_setting_with_its_default() -> None:

@@ -92,9 +92,9 @@ async def test_a_server_between_us_and_the_control_plane_sees_no_token(tmp_path:
     """It can show the true bundle, but not a certificate that the bundle's CA has signed."""
     plane = Enroller()
     async with serving(plane.routes(), Authority("interceptor").server()) as base:
-        with pytest.raises(ServerNotVerified, match="not signed by a CA that we trust") as raised:
+        with pytest.raises(ServerNotVerified, match="but by CN=interceptor") as raised:
             await enrolled(base, token_file=token_file(tmp_path), root_fingerprint=plane.fingerprint)
-    assert "a proxy on the way intercepts TLS" in raised.value.hint
+    assert raised.value.reason == "TLSIntercepted"
     assert plane.requests == []
 
 

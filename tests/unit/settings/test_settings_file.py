@@ -6,8 +6,8 @@ import yaml
 from pydantic import BaseModel
 
 from agent.settings import Settings, resolve
+from agent.settings.branch import Branch
 from agent.settings.sources import KNOBS
-from agent.settings.tree import Branch
 
 SHIPPED = Path(__file__).parents[3] / "config" / "agent.yaml"
 REQUIRED = {"cluster.name", "uplink.agentsUrl", "uplink.enrolUrl"}
