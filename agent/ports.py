@@ -87,6 +87,11 @@ class IndexAnswer:
 class ControlPlane(Protocol):
     """The remote control plane, as seen through an outbound mTLS connection."""
 
+    @property
+    def skew_seconds(self) -> float | None:
+        """How far our clock is ahead of the control plane's, by its last answer; None before the first."""
+        ...
+
     async def poll(self, *, etag: str, wait_seconds: float) -> IndexAnswer | None:
         """Ask for the index; None: nothing newer than ``etag`` came within the wait.
 

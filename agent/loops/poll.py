@@ -20,6 +20,7 @@ from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standi
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
 from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
 from agent.planning.acceptance import Judged, accept, in_force, newest, news, remember, settle
+from agent.planning.clocks import clock_condition, judging_time
 from agent.planning.health import refused_status
 from agent.ports import Clock, ControlPlane, IndexAnswer, KeptState, StateStore, Telemetry, Verifier
 from agent.wire.codec import parse_document
@@ -87,6 +88,7 @@ class PollLoop:
         try:
             await step
         except AgentError as error:
+            self._claim_clock()
             await self._failed(error)
             return False
         except Exception as error:  # noqa: BLE001 - what nobody foresaw of an index must not stop what is in force
@@ -151,13 +153,15 @@ class PollLoop:
         answer = await self._ports.control_plane.poll(etag=self._etag, wait_seconds=self._pace.wait_seconds)
         took = self._ports.clock.monotonic() - began
         self._ports.telemetry.emit(PollAnswered(answer is not None, took))
+        self._claim_clock()
         if answer is not None:
             await self._take(answer)
         self._claim("Connected", Truth.TRUE, "PollAnswered", "the control plane answers")
 
     async def _take(self, answer: IndexAnswer) -> None:
         standing = self._kept.standing if self._kept is not None else None
-        index = self._ports.verifier.index(answer.envelope, now=self._ports.clock.now(), newest=standing)
+        now = judging_time(self._ports.clock.now(), self._ports.control_plane.skew_seconds)
+        index = self._ports.verifier.index(answer.envelope, now=now, newest=standing)
         if self._index is not None:
             refuse_mixed(index, held=self._index)
         judged, missing = await self._fetched(index)
@@ -231,6 +235,11 @@ class PollLoop:
             return
         self._ports.telemetry.emit(PollFailed(error.reason, error.explain()))
         self._claim("Connected", Truth.FALSE, error.reason, error.explain())
+
+    def _claim_clock(self) -> None:
+        skew = self._ports.control_plane.skew_seconds
+        if skew is not None:
+            self._statuses.claim(clock_condition(skew, at=self._ports.clock.now()))
 
     def _claim_unknown(self, names: tuple[str, ...]) -> None:
         if names:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
+_LAST_PORT = 65535
+_PORT = re.compile(r":[0-9]{1,5}")
 _NAME = re.compile(r"[a-z0-9_]([-a-z0-9_.]*[a-z0-9_])?")
 _BRACKETED = re.compile(r"\[(?P<address>[^\[\]]+)\](?P<rest>.*)")
 
@@ -81,7 +83,7 @@ def _split(text: str) -> tuple[str, int | None]:
     if not rest:
         return host, None
     number = rest.removeprefix(":")
-    if not rest.startswith(":") or not (number.isascii() and number.isdigit() and 0 < int(number[:6]) <= 65535):  # noqa: PLR2004
+    if _PORT.fullmatch(rest) is None or not 0 < int(number) <= _LAST_PORT:
         raise ValueError("must have a port from 1 to 65535 after a colon, and IPv6 addresses in brackets before it")
     return host, int(number)
 

@@ -12,6 +12,9 @@ from tests.architecture.tree import modules
 
 THREADS = {
     "dagster-io/dagster#23484": "a restart with no change writes nothing",
+    "gravitational/teleport#10296": "reconnect for ever, and not in step with the others",
+    "wazuh/wazuh#38439": "a wrong clock is told as such and is no reason to enrol again",
+    "rancher/fleet#4267": "the proxy is the agent's own setting",
     "dagster-io/dagster#34189": "one failed call is no final state",
     "distr-sh/distr#2432": "where the record and the cluster differ, the cluster is right",
     "kubernetes/kubernetes#25238": "replicas that an autoscaler decides are left to it",

@@ -35,6 +35,7 @@ class HostilePlane:
     """Implements ``ports.ControlPlane``; ``say`` replaces the answer that polls get."""
 
     def __init__(self) -> None:
+        self.skew_seconds: float | None = None
         self.documents_held: dict[str, bytes] = {}
         self._envelope = b""
         self._spoken = 0

@@ -56,6 +56,7 @@ async def test_polls_go_through_the_proxy_and_share_one_tunnel(tmp_path: Path) -
 
 
 async def test_enrolling_goes_through_the_proxy_too(tmp_path: Path) -> None:
+    """rancher/fleet#4267: there was a proxy for the controller, and none for the agent that needed it."""
     plane = Enroller()
     async with serving(plane.routes(), plane.authority.server()) as base, tinyproxy(tmp_path, login=LOGIN) as proxy:
         login = tmp_path / "login"
