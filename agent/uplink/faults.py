@@ -70,6 +70,7 @@ _CERTIFICATE_FAULTS: Mapping[int, tuple[str, str]] = {
     64: ("its certificate is for another address", "use the name that the certificate carries"),
 }
 _PROXY_SETTING = "check uplink.proxy.url, and whether the proxy is up"
+_PROXY_CA = "check uplink.proxy.caFile, and that the certificate of the proxy is for the name in uplink.proxy.url"
 _INTERCEPTED = "check the CA that is trusted, and whether a proxy on the way intercepts TLS"
 _REJECTED = "if it was revoked, delete the Secret perigee-identity and enrol again with a new token"
 
@@ -89,7 +90,8 @@ def translation(error: Exception, url: str, *, proxy: str | None = None) -> Agen
     """
     if proxy is not None and _is_of(proxy, error):
         inner = translation(error, proxy)
-        return ProxyFailed(f"the way to {url} leads through a proxy, and {inner}", hint=_PROXY_SETTING)
+        hint = _PROXY_CA if isinstance(inner, ServerNotVerified) else _PROXY_SETTING
+        return ProxyFailed(f"the way to {url} leads through a proxy, and {inner}", hint=hint)
     if proxy is not None and isinstance(error, aiohttp.ConnectionTimeoutError):
         return ProxyFailed(f"cannot connect to {url} through the proxy {proxy} in time", hint=_PROXY_SETTING)
     alert = _alert(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -144,12 +145,30 @@ async def test_a_proxy_over_tls_is_verified_by_its_own_authority(tmp_path: Path)
     assert b"Proxy-Authorization: Basic YWdlbnQ6Y2FuYXJ5\r\n" in head
 
 
+def test_a_proxy_over_tls_works_on_the_loop_that_the_agent_runs_on(tmp_path: Path) -> None:
+    """Which on Linux is not asyncio's own, and has its own TLS within TLS."""
+    theirs, file = Authority("proxy's CA"), tmp_path / "proxy.crt"
+    file.write_bytes(theirs.pem)
+
+    async def way() -> None:
+        async with serving(ROUTES, CA.mutual()) as base, connect_proxy(tls=theirs.server()) as proxy:
+            await poll(base, proxy={"url": f"https://{proxy.host}", "ca_file": file})
+        async with connect_proxy(tls=theirs.server(), opens=theirs.server()) as proxy:
+            with pytest.raises(TLSIntercepted, match="but by CN=proxy's CA"):
+                await poll("https://127.0.0.1:8443", proxy={"url": f"https://{proxy.host}", "ca_file": file})
+
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(way())
+
+
 async def test_the_authority_of_the_control_plane_does_not_vouch_for_the_proxy(tmp_path: Path) -> None:
     file = tmp_path / "proxy.crt"
     file.write_bytes(Authority("proxy's CA").pem)
     async with serving(ROUTES, CA.mutual()) as base, connect_proxy(tls=CA.server()) as proxy:
-        with pytest.raises(ProxyFailed, match=r"the way to .* leads through a proxy, and .* is not verified"):
+        with pytest.raises(ProxyFailed, match=r"leads through a proxy, and .* is not verified") as raised:
             await poll(base, proxy={"url": f"https://{proxy.host}", "ca_file": file})
+    assert "uplink.proxy.caFile" in raised.value.hint
     assert proxy.heads == []
 
 
@@ -233,25 +252,38 @@ async def test_the_kernel_is_asked_to_find_out_dead_connections() -> None:
 
 
 class Moving(AbstractResolver):
-    """A name server whose answer changes."""
+    """A name server whose answer changes; an answer has one address or several."""
 
-    def __init__(self, *addresses: str) -> None:
-        self.addresses = list(addresses)
+    def __init__(self, *answers: tuple[str, ...]) -> None:
+        self.answers = list(answers)
         self.asked = 0
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+        self,
+        host: str,
+        port: int = 0,
+        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002 - aiohttp's signature
     ) -> list[ResolveResult]:
         self.asked += 1
-        address = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
-        return [ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=0)]
+        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+            for address in addresses
+        ]
 
     async def close(self) -> None:
         pass
 
 
 async def test_a_control_plane_that_moved_is_found_at_once_after_a_failed_connect() -> None:
-    resolver = Moving("127.0.0.2", "127.0.0.1")
+    resolver = Moving(("127.0.0.2",), ("127.0.0.1",))
     async with (
         at("127.0.0.1", "plane.test") as base,
         aiohttp.ClientSession(connector=Connector(resolver=resolver)) as session,
@@ -261,6 +293,16 @@ async def test_a_control_plane_that_moved_is_found_at_once_after_a_failed_connec
         async with session.get(base, ssl=OURS) as answer:
             assert answer.status == 304
     assert resolver.asked == 2
+
+
+@pytest.mark.parametrize("addresses", [("::1", "127.0.0.1"), ("127.0.0.1", "::1")], ids=["IPv6 first", "IPv4 first"])
+async def test_where_one_of_two_protocols_does_not_work_the_other_does(addresses: tuple[str, ...]) -> None:
+    async with (
+        at("127.0.0.1", "plane.test") as base,
+        aiohttp.ClientSession(connector=Connector(resolver=Moving(addresses))) as session,
+        session.get(base, ssl=OURS) as answer,
+    ):
+        assert answer.status == 304
 
 
 async def test_a_control_plane_on_ipv6_is_reached_directly_and_through_a_proxy() -> None:
