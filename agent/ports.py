@@ -11,6 +11,7 @@ from typing import Protocol
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import AgentError
 from agent.model.facts import Fact
+from agent.model.guard import Guard
 from agent.model.journal import Deed
 from agent.model.lease import LeaseRecord
 from agent.model.objects import MANAGER, Inventory, Manifest, ObjectRef, Owned
@@ -298,6 +299,14 @@ class Verbs(Protocol):
 
         ``orphan`` leaves alone what it owns. Returns whether it is gone; False: it waits for finalizers or its pods.
         """
+        ...
+
+
+class GuardRules(Protocol):
+    """The customer's own rules, which no control plane can change."""
+
+    async def read(self) -> Guard:
+        """The rules as they are written now, or what holds where nothing is; raises Refused where they are broken."""
         ...
 
 

@@ -17,6 +17,7 @@ from agent.cluster.budget import RequestBudget
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
 from agent.cluster.glance import ClusterGlance, ReadingClient
+from agent.cluster.guard import ClusterGuard
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
@@ -30,6 +31,7 @@ from agent.inspection.sight import Sight, Target
 from agent.loops.accepted import Accepted
 from agent.loops.campaign import Candidate, LeadPorts
 from agent.loops.effects import Effects, Records
+from agent.loops.guarding import Guarding, GuardLoop
 from agent.loops.lead import LeadLoop
 from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock
@@ -153,14 +155,20 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
     identity, bundle = await _identity(settings, shelf, clock)
     async with HttpUplink(settings.uplink, identity, clock=clock) as uplink:
         _show(base.metrics, uplink, identity)
-        accepted, statuses = Accepted(), Statuses()
+        accepted, statuses, guarding = Accepted(), Statuses(), Guarding(_account(settings))
+        rules = ClusterGuard(base.client, settings.cluster.namespace)
         verifier = IndexVerifier(bundle, settings.cluster.name)
         poll_ports = PollPorts(uplink, verifier, ClusterState(shelf), telemetry, clock)
         effects = _effects(base, shelf, term)
         yield (
-            PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings)),
+            GuardLoop(rules, guarding, statuses, clock),
+            PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings), guarding=guarding),
             ReconcileLoop(
-                effects, accepted, statuses, pace=_reconcile_pace(settings), keep=_keep_pass(effects, settings)
+                effects,
+                accepted,
+                statuses,
+                pace=_reconcile_pace(settings),
+                keep=_keep_pass(effects, settings, guarding),
             ),
             ReportLoop(
                 ReportPorts(uplink, base.cluster, encode_report, telemetry, clock),
@@ -180,9 +188,9 @@ def _effects(base: _Base, shelf: SecretShelf, term: Term) -> Effects:
     return Effects(base.cluster, verbs, records, base.telemetry, base.clock)
 
 
-def _keep_pass(effects: Effects, settings: Settings) -> KeepPass:
+def _keep_pass(effects: Effects, settings: Settings, guarding: Guarding) -> KeepPass:
     reconcile = settings.reconcile
-    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit)
+    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit, guarding=guarding)
     return KeepPass(effects, policy, Rolls(reconcile.roll_limit))
 
 
@@ -209,13 +217,21 @@ async def inspecting(target: Target) -> AsyncIterator[Sight]:
             ClusterJournal(shelf, Term(0, "")),
             ClusterLease(client, target.namespace, write_seconds=_LOOK_SECONDS),
             clock,
-            Policy(target.namespace, _agent_account(target.namespace, target.service_account), target.prune_limit),
+            await _policy(client, target),
             await _verifier(shelf, target),
             client.server,
             configured=target.cluster is not None,
         )
     finally:
         await client.close()
+
+
+async def _policy(client: KubeClient, target: Target) -> Policy:
+    """The agent's rules as far as they are known, and the customer's as they are written now."""
+    account = _agent_account(target.namespace, target.service_account)
+    guarding = Guarding(account)
+    await GuardLoop(ClusterGuard(client, target.namespace), guarding, Statuses(), SystemClock()).read()
+    return Policy(target.namespace, account, target.prune_limit, guarding=guarding)
 
 
 async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:

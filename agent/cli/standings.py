@@ -17,7 +17,7 @@ from agent.planning.fields import text
 from agent.planning.leadership import age_seconds, seems_held
 
 STYLES = {Truth.TRUE: "green", Truth.FALSE: "yellow", Truth.UNKNOWN: "magenta"}
-_QUIET = frozenset({"NoFailure", "Verified", "AllKnown", "NoneHeldByOthers", "NotPaused", "NotUnlisted"})
+_QUIET = frozenset({"NoFailure", "Verified", "AllKnown", "NoneHeldByOthers", "NotPaused", "NotFrozen", "NotUnlisted"})
 
 
 def show(fleet: Fleet, now: datetime, console: Console, *, closely: bool) -> None:
@@ -115,6 +115,8 @@ def _words(found: Found) -> Iterator[Text]:
         yield styled(f"Stalled: {stalled.reason}", "red")
     if said["Paused"].status is Truth.TRUE:
         yield Text("paused", style="cyan")
+    if said["Frozen"].status is Truth.TRUE:
+        yield Text("frozen", style="cyan")
     if said["Unlisted"].status is Truth.TRUE:
         yield Text("unlisted", style="yellow")
 

@@ -28,6 +28,10 @@ def judged(sight: Sight, document: Document, inventory: Inventory) -> View:
 
 def _leaving(sight: Sight, document: Document, inventory: Inventory) -> View:
     seen = sight.cluster.seen(document.instance.id)
+    try:
+        sight.policy.guarding.check_removal(document.instance, inventory)
+    except AgentError as error:
+        return View(document, inventory, seen, error=error)
     step = next_step(inventory, seen=seen, retain=document.instance.retain)
     return View(document, inventory, seen, waits_for=step.waits_for, gone=step.done)
 
@@ -36,6 +40,7 @@ def _staying(sight: Sight, document: Document, inventory: Inventory) -> View:
     instance = document.instance
     seen, surveyed = sight.cluster.seen(instance.id), sight.cluster.surveyed(instance.id)
     rendered = render(RenderInputs(instance, inventory.keys, sight.policy.account))
+    sight.policy.guarding.check(instance, lambda: rendered)
     known = [one for one in rendered if surveyed or one.ref.kind not in UNWATCHED]
     changes = tuple(planned.change for planned in diff(known, remembered=inventory.by_ref(), seen=seen))
     if instance.paused:

@@ -93,7 +93,7 @@ async def _removal(sight: Sight, document: Document, inventory: Inventory) -> Pr
     trial = _Trial(sight, document.instance, inventory, quick=True)
     changes: list[Change] = []
     left, view = inventory, None
-    removing = RemovePass(trial.effects, sight.policy.account)
+    removing = RemovePass(trial.effects, sight.policy)
     for _ in range(_MOST_STEPS):
         view = await removing.run(document, left)
         changes += view.changes

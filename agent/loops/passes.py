@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent.loops.applying import Applier
 from agent.loops.comparing import compare
 from agent.loops.effects import Effects
 from agent.loops.founding import Founding
+from agent.loops.guarding import Guarding
 from agent.loops.progress import Look, Progress
 from agent.loops.renderings import Rendering, Renderings
 from agent.loops.rolls import Rolls
 from agent.loops.surveys import Surveys
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
-from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, TooMuchToPrune
+from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, Refused, TooMuchToPrune
+from agent.model.guard import Guard
 from agent.model.objects import Inventory, ObjectRef, Rendered, Stage
 from agent.model.observed import Seen
 from agent.planning import guard, scaling, windows
@@ -37,13 +39,14 @@ Pending = tuple[Stage, Gate]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The agent's own rules: where it lives, as whom it works, how much one pass may prune, and which renderer's
-    version stands for what it renders.
+    version stands for what it renders; and the customer's rules, without any those that hold always.
     """
 
     agent_namespace: str
     account: AgentAccount | None
     prune_limit: int
     renderer: str = RENDERER_VERSION
+    guarding: Guarding = field(default_factory=lambda: Guarding.by(Guard()))
 
 
 class KeepPass:
@@ -65,6 +68,7 @@ class KeepPass:
         error: AgentError | None = None
         try:
             guard.judge(document.instance, inventory=inventory, agent_namespace=self._policy.agent_namespace)
+            self._judge(progress)
             pending = await self._pass(progress, look)
             await self._save(progress)
         except AgentError as failure:
@@ -82,23 +86,42 @@ class KeepPass:
         )
 
     @property
-    def account(self) -> AgentAccount | None:
-        """The account that the agent binds its rights to, if it has to."""
-        return self._policy.account
+    def policy(self) -> Policy:
+        """The agent's own rules, and the customer's."""
+        return self._policy
 
-    def observe(self, document: Document, inventory: Inventory) -> View:
-        """How an instance fares that nobody may work on."""
+    def observe(self, document: Document, inventory: Inventory, *, frozen: str = "") -> View:
+        """How an instance fares that nobody may work on; ``frozen`` is why, where not the document says so."""
         seen = self._effects.cluster.seen(document.instance.id)
         judged = standing([owned.ref for owned in inventory.owned], seen)
         pending = None if judged.readiness is Readiness.READY else (Stage.COMPONENTS, judged)
-        return View(document, inventory, seen, pending=pending)
+        return View(document, inventory, seen, pending=pending, frozen=frozen)
 
     def forget(self, instance_id: str) -> None:
         """The instance is gone: nothing about it needs to be remembered."""
         self._renderings.forget(instance_id)
         self._surveys.forget(instance_id)
+        self._policy.guarding.forget(instance_id)
         self._applier.forget(instance_id)
         self.rolls.release(instance_id)
+
+    def _judge(self, progress: Progress) -> None:
+        """Raise Refused before anything is done if the customer's rules do not let the instance have its objects.
+
+        Where no good rules are known, what was carried out already may be kept as it is.
+        """
+        rendering, guarding = self._renderings.of(progress), self._policy.guarding
+        if guarding.blind and self._carried_out(progress, rendering):
+            return
+        try:
+            guarding.check(progress.instance, lambda: rendering.objects or self._renderings.whole(progress).objects)
+        except Refused:
+            self._renderings.forget(progress.instance.id)  # it never was "the document before"
+            raise
+
+    def _carried_out(self, progress: Progress, rendering: Rendering) -> bool:
+        known = progress.saved
+        return known.renderer == self._policy.renderer and known.inputs == rendering.key
 
     async def _pass(self, progress: Progress, look: Look) -> Pending | None:
         if look.survey and progress.saved.namespace:
@@ -136,8 +159,7 @@ class KeepPass:
     def _finished(self, progress: Progress, rendering: Rendering) -> bool:
         known, instance_id = progress.saved, progress.instance.id
         return (
-            known.renderer == self._policy.renderer
-            and known.inputs == rendering.key
+            self._carried_out(progress, rendering)
             and known.name == progress.instance.name
             and settled(known, self._seen(progress), surveyed=self._surveys.made(instance_id))
             and not scaling.due(

@@ -12,6 +12,7 @@ from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent.loops.accepted import Accepted
+from agent.loops.guarding import Guarding
 from agent.loops.pace import Backoff, give_way
 from agent.loops.statuses import Statuses
 from agent.loops.unforeseen import unforeseen
@@ -19,7 +20,18 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
 from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
-from agent.planning.acceptance import Judged, accept, in_force, newest, news, remember, settle
+from agent.model.guard import Guard
+from agent.planning.acceptance import (
+    Judged,
+    Screen,
+    accept,
+    in_force,
+    newest,
+    news,
+    reconsidered,
+    remember,
+    settle,
+)
 from agent.planning.clocks import clock_condition, judging_time
 from agent.planning.health import refused_status
 from agent.ports import Clock, ControlPlane, IndexAnswer, KeptState, StateStore, Telemetry, Verifier
@@ -59,7 +71,15 @@ class PollLoop:
 
     name = "poll"
 
-    def __init__(self, ports: PollPorts, accepted: Accepted, statuses: Statuses, *, pace: PollPace) -> None:
+    def __init__(
+        self,
+        ports: PollPorts,
+        accepted: Accepted,
+        statuses: Statuses,
+        *,
+        pace: PollPace,
+        guarding: Guarding | None = None,
+    ) -> None:
         self._ports = ports
         self._accepted = accepted
         self._statuses = statuses
@@ -69,6 +89,8 @@ class PollLoop:
         self._index: Index | None = None
         self._judged = Judged()
         self._etag = ""
+        self._guarding = guarding or Guarding.by(Guard())
+        self._screened_by = 0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Restore what the cluster keeps, then poll until told to stop."""
@@ -80,6 +102,7 @@ class PollLoop:
     async def _poll_for_ever(self) -> None:
         while not await self._tried(self._restore()):
             pass
+        await self._guarding.known.wait()
         while True:
             await self._tried(self._poll_once())
 
@@ -139,16 +162,32 @@ class PollLoop:
             judged = await self._judge([entries[one] for one in page if one in entries], page, before=judged)
         return remember(judged, entries.values())
 
-    async def _judge(self, entries: Sequence[Entry], documents: Mapping[str, bytes], *, before: Judged) -> Judged:
+    async def _judge(
+        self,
+        entries: Sequence[Entry],
+        documents: Mapping[str, bytes],
+        *,
+        before: Judged,
+        screen: Screen | None = None,
+    ) -> Judged:
         """Judge these lines, some at a time: the first index of a large cluster must not hold up everybody else."""
         judged = before
         for begin in range(0, len(entries), _JUDGED_AT_ONCE):
             part = entries[begin : begin + _JUDGED_AT_ONCE]
-            judged = accept(part, documents, before=judged, parse=parse_document)
+            judged = accept(part, documents, before=judged, parse=parse_document, screen=screen)
             await give_way()
         return judged
 
+    def _reconsider(self) -> None:
+        """Where the customer's rules are others than before, have the whole index again and judge by these."""
+        if self._screened_by != self._guarding.generation:
+            self._screened_by = self._guarding.generation
+            judged = reconsidered(self._judged)
+            if judged is not self._judged:
+                self._judged, self._etag = judged, ""
+
     async def _poll_once(self) -> None:
+        self._reconsider()
         began = self._ports.clock.monotonic()
         answer = await self._ports.control_plane.poll(etag=self._etag, wait_seconds=self._pace.wait_seconds)
         took = self._ports.clock.monotonic() - began
@@ -193,7 +232,7 @@ class PollLoop:
         for begin in range(0, len(wanted), _FETCHED_AT_ONCE):
             portion = wanted[begin : begin + _FETCHED_AT_ONCE]
             fetched = await self._ports.control_plane.documents(portion)
-            judged = await self._judge(portion, fetched, before=judged)
+            judged = await self._judge(portion, fetched, before=judged, screen=self._guarding.screen)
             kept = {entry.digest for entry in portion if in_force(entry, judged)}
             await store.hold({one: raw for one, raw in fetched.items() if one in kept and digest(raw) == one})
             missing += [entry.id for entry in portion if entry.digest not in fetched]

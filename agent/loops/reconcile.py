@@ -61,7 +61,7 @@ class ReconcileLoop:
         self._statuses = statuses
         self._pace = pace
         self._keep = keep
-        self._remove = RemovePass(effects, keep.account)
+        self._remove = RemovePass(effects, keep.policy)
         self._queue = KeyQueue(effects.clock)
         self._inventories: dict[str, Inventory | AgentError] = {}
         self._looks: dict[str, Look] = {}
@@ -78,6 +78,7 @@ class ReconcileLoop:
                 group.create_task(self._on_documents(), name="reconcile-documents"),
                 group.create_task(self._on_objects(), name="reconcile-objects"),
                 group.create_task(self._on_time(stop), name="reconcile-rounds"),
+                group.create_task(self._on_guard(), name="reconcile-guard"),
             ]
             for number in range(self._pace.concurrency):
                 group.create_task(self._work(), name=f"reconcile-{number}")
@@ -98,6 +99,7 @@ class ReconcileLoop:
             else:
                 self._claim(Truth.TRUE, "Read", "the records of what was applied are known")
                 await self._effects.cluster.started()
+                await self._keep.policy.guarding.known.wait()
                 self._learned.set()
 
     async def _on_documents(self) -> None:
@@ -114,6 +116,19 @@ class ReconcileLoop:
                 failing = instance_id in self._backoff
                 calm = _CALM_AFTER_FAILURES * self._pace.least_backoff_seconds if failing else _GATHER_SECONDS
                 self._queue.add_later(instance_id, calm)
+
+    async def _on_guard(self) -> None:
+        """What the customer's rules refused or froze, they may let through from now on; and the other way round."""
+        await self._learned.wait()
+        guarding, before = self._keep.policy.guarding, None
+        while True:
+            standing = guarding.generation, guarding.frozen(self._effects.clock.now())
+            if before is not None and standing != before:
+                for instance_id in self._accepted.desired.documents:
+                    self._ask(instance_id, Look(again=True), Urgency.ROUTINE)
+            before = standing
+            await self._effects.clock.wait(guarding.changed, seconds=_TICK_SECONDS)
+            guarding.changed.clear()
 
     async def _on_time(self, stop: asyncio.Event) -> None:
         await self._learned.wait()
@@ -174,8 +189,9 @@ class ReconcileLoop:
         if isinstance(known, AgentError):
             return View(document, Inventory(instance.id), self._effects.cluster.seen(instance.id), error=known)
         inventory = known or Inventory(instance.id)
-        if instance.paused:
-            return self._keep.observe(document, inventory)
+        frozen = self._keep.policy.guarding.frozen(self._effects.clock.now())
+        if instance.paused or frozen:
+            return self._keep.observe(document, inventory, frozen=frozen)
         if instance.state is State.DELETED:
             return await self._remove.run(document, inventory)
         return await self._keep.run(document, inventory, look=look)

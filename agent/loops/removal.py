@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from agent.loops.effects import Effects
+from agent.loops.passes import Policy
 from agent.loops.rights import once_allowed
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
@@ -16,15 +17,16 @@ from agent.model.observed import Seen
 from agent.planning.health import View
 from agent.planning.observing import observed
 from agent.planning.removal import Step, admitted, kept_volumes, next_step, searchable, unseen
-from agent.rendering import AgentAccount, closing
+from agent.rendering import closing
 
 
 class RemovePass:
     """Carries a tombstone out, step by step."""
 
-    def __init__(self, effects: Effects, account: AgentAccount | None) -> None:
+    def __init__(self, effects: Effects, policy: Policy) -> None:
         self._effects = effects
-        self._account = account
+        self._account = policy.account
+        self._guarding = policy.guarding
 
     async def run(self, document: Document, inventory: Inventory) -> View:
         """One pass; never raises AgentError, but tells it in the view."""
@@ -33,6 +35,7 @@ class RemovePass:
         error: AgentError | None = None
         step = Step()
         try:
+            self._guarding.check_removal(instance, inventory)
             await self._search(inventory)
             step = await self._go_on(document, inventory, changes)
             if step.done:

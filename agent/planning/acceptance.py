@@ -36,6 +36,12 @@ class Judged:
 Parse = Callable[[Entry, bytes], Document]
 """Checks a document's bytes against its entry and parses them; raises Refused."""
 
+Screen = Callable[[Document, Document | None], None]
+"""Raises Refused if the customer's rules keep a document from taking the place of the one that is in force."""
+
+_BY_THE_GUARD: Final = frozenset({"GuardViolation", "GuardInvalid"})
+"""The reasons of refusals that other rules of the customer may not meet."""
+
 
 def news(entries: Iterable[Entry], *, before: Judged) -> tuple[Entry, ...]:
     """The lines that still have to be judged: all but those in force, and those whose very bytes were refused."""
@@ -48,8 +54,24 @@ def in_force(entry: Entry, judged: Judged) -> bool:
     return document is not None and document.entry.digest == entry.digest
 
 
-def accept(entries: Iterable[Entry], fetched: Mapping[str, bytes], *, before: Judged, parse: Parse) -> Judged:
-    """Judge these lines; what was in force before stays where the new document is refused or missing."""
+def reconsidered(before: Judged) -> Judged:
+    """The same without the refusals of the guard, so that their lines are judged again by its rules of today."""
+    refusals = {key: one for key, one in before.refusals.items() if one.reason not in _BY_THE_GUARD}
+    return replace(before, refusals=refusals) if len(refusals) < len(before.refusals) else before
+
+
+def accept(
+    entries: Iterable[Entry],
+    fetched: Mapping[str, bytes],
+    *,
+    before: Judged,
+    parse: Parse,
+    screen: Screen | None = None,
+) -> Judged:
+    """Judge these lines; what was in force before stays where the new document is refused or missing.
+
+    Without ``screen`` they were screened when they came into force.
+    """
     documents, refusals = dict(before.documents), dict(before.refusals)
     for entry in entries:
         refusals.pop(entry.id, None)
@@ -58,6 +80,8 @@ def accept(entries: Iterable[Entry], fetched: Mapping[str, bytes], *, before: Ju
         try:
             _refuse_older(entry, floor)
             document = _judge(entry, fetched.get(entry.digest), held, parse)
+            if screen is not None and document is not None and document.entry.digest != _digest(held):
+                screen(document, held)
         except Refused as refused:
             refusals[entry.id] = Refusal(entry, refused.reason, refused.explain())
         else:
@@ -116,6 +140,10 @@ def _settled(entry: Entry, before: Judged) -> bool:
 
 def _revision(document: Document | None) -> int:
     return document.entry.revision if document is not None else 0
+
+
+def _digest(document: Document | None) -> str:
+    return document.entry.digest if document is not None else ""
 
 
 def _refuse_older(entry: Entry, floor: int) -> None:

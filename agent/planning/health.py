@@ -12,7 +12,7 @@ from datetime import datetime
 from agent.model.changes import Change
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Document, Refusal
-from agent.model.errors import AgentError
+from agent.model.errors import AgentError, Refused
 from agent.model.instance import State
 from agent.model.labels import COMPONENT, QUEUE
 from agent.model.objects import Inventory, ObjectRef, Stage
@@ -31,6 +31,7 @@ class View:
 
     ``pending``: the stage that is not ready and what it waits for. ``gone``: a tombstone has done all it may.
     ``leftover``: what keeps an instance that is otherwise well from being tidy. ``deferred``: what is left for later.
+    ``frozen``: why the customer's rules let nothing be changed now.
     """
 
     document: Document
@@ -43,6 +44,7 @@ class View:
     blocked: tuple[AgentError, ...] = ()
     leftover: AgentError | None = None
     deferred: str = ""
+    frozen: str = ""
     gone: bool = False
     refusal: Refusal | None = None
     unlisted: bool = False
@@ -76,6 +78,7 @@ def status(view: View, now: datetime) -> InstanceStatus:
             _stalled(view, now),
             _accepted(view, now),
             _claim("Paused", instance.paused, "PausedByDocument", "the document says paused: nothing is written", now),
+            _claim("Frozen", bool(view.frozen), "FrozenByGuard", view.frozen, now),
             _claim("Unlisted", view.unlisted, "NotInIndex", "the index does not name it: it stays as it is", now),
             _unknown_fields(view, now),
             _ceded(view, now),
@@ -136,7 +139,8 @@ def _ready(view: View, now: datetime) -> Condition:
         return Condition("Ready", Truth.UNKNOWN, view.error.reason, view.error.explain(), now)
     if view.pending is not None:
         stage, gate = view.pending
-        reason = "NotAllReady" if view.document.instance.paused else WAITS[stage]
+        idle = view.document.instance.paused or view.frozen
+        reason = "NotAllReady" if idle else WAITS[stage]
         return Condition("Ready", Truth.FALSE, reason, _with_troubles(gate.message, view.seen), now)
     if view.blocked:
         return Condition("Ready", Truth.FALSE, view.blocked[0].reason, view.blocked[0].explain(), now)
@@ -146,6 +150,8 @@ def _ready(view: View, now: datetime) -> Condition:
 def _progressing(view: View, now: datetime) -> Condition:
     if view.document.instance.paused:
         return Condition("Progressing", Truth.FALSE, "Paused", "nothing is done while the document says paused", now)
+    if view.frozen:
+        return Condition("Progressing", Truth.FALSE, "Frozen", view.frozen, now)
     if view.gone:
         return Condition("Progressing", Truth.FALSE, "Deleted", "everything that may go is gone", now)
     if view.waits_for:
@@ -170,6 +176,9 @@ def _accepted(view: View, now: datetime) -> Condition:
         entry = view.refusal.entry
         message = f"revision {entry.revision} is refused, the one before stays: {view.refusal.message}"
         return Condition("Accepted", Truth.FALSE, view.refusal.reason, message, now)
+    if isinstance(view.error, Refused):
+        # What was verified and is refused here: by the guard, or since the namespace is not the instance's to have.
+        return Condition("Accepted", Truth.FALSE, view.error.reason, view.error.explain(), now)
     return Condition("Accepted", Truth.TRUE, "Verified", "", now)
 
 

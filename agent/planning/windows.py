@@ -7,12 +7,19 @@ two. So Debian's cron treats fixed times, and cronsim with it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
 
 from cronsim import CronSim
 
 from agent.model.instance import Window
+
+_A_YEAR: Final = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+"""Windows are compared over all openings of one year: it has every month, weekday and change of clocks."""
+_MOST_OPENINGS: Final = 1500
+"""Four a day: what opens more often is open always, and too often to be compared."""
 
 
 def open_at(windows: Sequence[Window], now: datetime) -> bool:
@@ -24,6 +31,42 @@ def next_opening(windows: Sequence[Window], now: datetime) -> datetime | None:
     """The first opening after now, in UTC, whether or not one is open; None without windows."""
     openings = (_opening_after(window, now.astimezone(UTC)) for window in windows)
     return min((opening for opening in openings if opening is not None), default=None)
+
+
+@lru_cache(maxsize=1024)
+def outside(window: Window, allowed: tuple[Window, ...]) -> str:
+    """Where a window is open while none of the allowed ones is; empty if that never happens in a year."""
+    for number, opening in enumerate(_openings(window)):
+        if number == _MOST_OPENINGS:
+            return "opens more than four times a day"
+        left = _left_open(opening, opening + window.duration, allowed)
+        if left is not None:
+            return f"is open at {left:%Y-%m-%d %H:%M} UTC, when no window of the guard is"
+    return ""
+
+
+def _openings(window: Window) -> Iterator[datetime]:
+    moment, end = _A_YEAR[0] - timedelta(minutes=1), _A_YEAR[1]
+    while (opening := _opening_after(window, moment)) is not None and (opening < end or moment < _A_YEAR[0]):
+        yield opening
+        moment = opening
+
+
+def _left_open(begin: datetime, end: datetime, allowed: Sequence[Window]) -> datetime | None:
+    """The first moment of this time that no allowed window covers."""
+    moment = begin
+    while moment < end:
+        closings = [closing for window in allowed if (closing := _closing(window, moment)) is not None]
+        if not closings:
+            return moment
+        moment = max(closings)
+    return None
+
+
+def _closing(window: Window, moment: datetime) -> datetime | None:
+    """When the window closes that is open at this moment; None if it is not."""
+    opening = _opening_after(window, moment - window.duration)
+    return opening + window.duration if opening is not None and opening <= moment else None
 
 
 def _is_open(window: Window, now: datetime) -> bool:

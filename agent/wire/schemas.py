@@ -1,4 +1,5 @@
-"""The JSON Schemas of protocol v1: what a sender may send. A receiver ignores fields that it does not know.
+"""The JSON Schemas of protocol v1 and of the guard: what a sender may send. A receiver of the protocol ignores fields
+that it does not know.
 
 ``python -m agent.wire.schemas DIRECTORY`` writes one file per kind, always the same bytes for the same models.
 """
@@ -19,6 +20,7 @@ from agent.wire.documents import DocumentsAnswerV1, DocumentsRequestV1
 from agent.wire.enrolment import EnrolRequestV1, EnrolResponseV1
 from agent.wire.envelope import EnvelopeV1
 from agent.wire.frames import Frame
+from agent.wire.guard import GuardV1
 from agent.wire.index import IndexV1
 from agent.wire.problems import ProblemV1
 from agent.wire.reports import ReportV1
@@ -31,6 +33,7 @@ KINDS: Final[Mapping[str, type[Frame]]] = {
     "enrol-request.v1": EnrolRequestV1,
     "enrol-response.v1": EnrolResponseV1,
     "envelope.v1": EnvelopeV1,
+    "guard.v1": GuardV1,
     "index.v1": IndexV1,
     "problem.v1": ProblemV1,
     "report.v1": ReportV1,

@@ -112,6 +112,8 @@ class Life:
             await succeeded(self.kube, "PUT", f"{collection}/perigee-{self.namespace}", made)
         await succeeded(self.kube, "GET", secrets, params={"labelSelector": "perigee.dev/role=inventory"})
         await succeeded(self.kube, "DELETE", f"{secrets}/perigee-{self.namespace}")
+        guard = await self.kube.request("GET", f"/api/v1/namespaces/{NAMESPACE}/configmaps/perigee-guard")
+        assert guard.status == 404, guard.body
         await self._watch(leases)
 
 
