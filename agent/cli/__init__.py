@@ -21,7 +21,7 @@ import typer
 import yaml
 
 from agent import __version__
-from agent.cli import cluster
+from agent.cli import cluster, guard
 from agent.cli.files import content, documents
 from agent.model.errors import AgentError, Misconfigured, NotAuthorised, Refused, Unreachable
 from agent.settings import Setting, effective
@@ -126,6 +126,7 @@ def root() -> typer.Typer:
     config.command("show")(config_show)
     config.command("check")(config_check)
     app.add_typer(config, name="config")
+    app.add_typer(guard.commands, name="guard")
     app.registered_commands += cluster.commands.registered_commands
     return app
 

@@ -22,7 +22,6 @@ from agent.loops.surveys import Surveys
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, Refused, TooMuchToPrune
-from agent.model.guard import Guard
 from agent.model.objects import Inventory, ObjectRef, Rendered, Stage
 from agent.model.observed import Seen
 from agent.planning import guard, scaling, windows
@@ -39,14 +38,14 @@ Pending = tuple[Stage, Gate]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The agent's own rules: where it lives, as whom it works, how much one pass may prune, and which renderer's
-    version stands for what it renders; and the customer's rules, without any those that hold always.
+    version stands for what it renders; and the customer's rules.
     """
 
     agent_namespace: str
     account: AgentAccount | None
     prune_limit: int
     renderer: str = RENDERER_VERSION
-    guarding: Guarding = field(default_factory=lambda: Guarding.by(Guard()))
+    guarding: Guarding = field(kw_only=True)
 
 
 class KeepPass:

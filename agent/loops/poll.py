@@ -20,7 +20,6 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
 from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
-from agent.model.guard import Guard
 from agent.planning.acceptance import (
     Judged,
     Screen,
@@ -78,7 +77,7 @@ class PollLoop:
         statuses: Statuses,
         *,
         pace: PollPace,
-        guarding: Guarding | None = None,
+        guarding: Guarding,
     ) -> None:
         self._ports = ports
         self._accepted = accepted
@@ -89,7 +88,7 @@ class PollLoop:
         self._index: Index | None = None
         self._judged = Judged()
         self._etag = ""
-        self._guarding = guarding or Guarding.by(Guard())
+        self._guarding = guarding
         self._screened_by = 0
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -13,11 +13,13 @@ from agent.cluster.secrets import SecretShelf
 from agent.cluster.verbs import ClusterVerbs
 from agent.loops.accepted import Accepted
 from agent.loops.effects import Effects, Records
+from agent.loops.guarding import Guarding
 from agent.loops.pace import SystemClock
 from agent.loops.passes import KeepPass, Policy
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.rolls import Rolls
 from agent.loops.statuses import Statuses
+from agent.model.guard import Guard
 from agent.model.lease import Term
 from agent.ports import Clock, Telemetry
 from agent.rendering import RENDERER_VERSION, AgentAccount
@@ -40,10 +42,13 @@ class Rules:
     prune_limit: int = 20
     roll_limit: int = 1
     renderer: str = RENDERER_VERSION
+    guarding: Guarding | None = None
+    """The customer's rules, where a test has any: else those that hold always."""
 
     def policy(self, namespace: str, account: AgentAccount | None) -> Policy:
         """The rules as the passes take them."""
-        return Policy(namespace, account, self.prune_limit, self.renderer)
+        guarding = self.guarding or Guarding.by(Guard(), account)
+        return Policy(namespace, account, self.prune_limit, self.renderer, guarding=guarding)
 
 
 PLAIN = Rules()

@@ -15,17 +15,20 @@ from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.loops.accepted import Accepted
+from agent.loops.guarding import Guarding
 from agent.loops.pace import SystemClock
 from agent.loops.poll import PollLoop, PollPace, PollPorts
 from agent.loops.statuses import Statuses
 from agent.model.conditions import Condition
 from agent.model.desired import Entry
+from agent.model.guard import Guard
 from agent.ports import IndexAnswer
+from agent.rendering import AgentAccount
 from agent.wire.envelope import INDEX_TYPE, SigningKey, sign
 from agent.wire.index import EntryV1, IndexV1, IndexVerifier
 from agent.wire.strict import canonical
 from agent.wire.trust import TrustBundle
-from tests.support.engine import Bench
+from tests.support.engine import Bench, Rules
 from tests.support.journey import Facts
 from tests.support.rights import Granted
 from tests.support.wire import CLUSTER, INDEX, a_trust_bundle
@@ -98,21 +101,29 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    plane: HostilePlane, granted: Granted, namespace: str, *, trust: TrustBundle | None = None
+    plane: HostilePlane,
+    granted: Granted,
+    namespace: str,
+    *,
+    trust: TrustBundle | None = None,
+    guarding: Guarding | None = None,
 ) -> AsyncIterator[Listener]:
     """The poll and reconcile loops over a real cluster edge, as the wiring would connect them."""
     clock, facts = SystemClock(), Facts()
     client = KubeClient(await connect(granted.kubeconfig))
     shelf, edge = SecretShelf(client, namespace), KubernetesCluster(client, clock)
     listener = Listener(facts, Accepted(), Statuses(), client)
+    account = AgentAccount(namespace, granted.account) if granted.account is not None else None
+    guarding = guarding or Guarding.by(Guard(), account)
     poll = PollLoop(
         PollPorts(plane, IndexVerifier(trust or a_trust_bundle(), CLUSTER), ClusterState(shelf), facts, clock),
         listener.accepted,
         listener.statuses,
         pace=PollPace(10, 0.05, 0.2),
+        guarding=guarding,
     )
     bench = Bench(edge, client, namespace, facts, account=granted.account)
-    reconcile = bench.reconciling(listener.accepted, listener.statuses)
+    reconcile = bench.reconciling(listener.accepted, listener.statuses, rules=Rules(guarding=guarding))
     try:
         async with asyncio.TaskGroup() as group:
             watch_stop = asyncio.Event()

@@ -15,10 +15,12 @@ from agent.inspection.comparison import Comparison
 from agent.inspection.fleet import Fleet, Found, Records
 from agent.inspection.kept import Kept
 from agent.inspection.proposal import Contested, Proposal, Proposed
+from agent.loops.guarding import Guarding
 from agent.loops.passes import Policy
 from agent.model.changes import Action, Change
 from agent.model.desired import Refusal, Standing
 from agent.model.errors import Misconfigured, Refused
+from agent.model.guard import Guard
 from agent.model.lease import LeaseRecord
 from agent.model.objects import Ceded, Inventory, ObjectRef, Owned, Stage
 from agent.planning.contrast import FieldChange, Sign
@@ -39,7 +41,8 @@ def printed(show: object, *arguments: object, **named: object) -> str:
 
 
 def a_fleet(*found: Found, **changes: object) -> Fleet:
-    return replace(Fleet(Kept(Standing(1, 7)), None, found, Policy("perigee-system", None, 20)), **changes)  # type: ignore[arg-type]
+    policy = Policy("perigee-system", None, 20, guarding=Guarding.by(Guard()))
+    return replace(Fleet(Kept(Standing(1, 7)), None, found, policy), **changes)  # type: ignore[arg-type]
 
 
 def a_found(view: View | None = None, **changes: object) -> Found:

@@ -18,7 +18,17 @@ from tests.support.builders import AN_ID, a_document, a_manifest, as_applied
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REF = ObjectRef("apps/v1", "Deployment", "af-hello", "web")
 REPLICAS = ("f:spec", "f:replicas")
-EVERY = {"Ready", "Progressing", "Stalled", "Accepted", "Paused", "Unlisted", "UnknownFields", "FieldConflict", "Frozen"}
+EVERY = {
+    "Ready",
+    "Progressing",
+    "Stalled",
+    "Accepted",
+    "Paused",
+    "Unlisted",
+    "UnknownFields",
+    "FieldConflict",
+    "Frozen",
+}
 NOTHING = View(a_document(), Inventory(AN_ID), {})
 LEFTOVER = TooMuchToPrune("the document no longer wants 30 objects", hint="raise reconcile.pruneLimit")
 
