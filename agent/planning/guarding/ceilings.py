@@ -34,12 +34,13 @@ def quota(case: Case) -> Iterator[Found]:
 def replicas(case: Case) -> Iterator[Found]:
     """By the document, also while the instance sleeps or somebody else scales; and by every object."""
     most = case.guard.ceilings.replicas
-    if most is not None:
-        yield from _wanted(case, most)
-        for name, kinds in (("replicas", _REPLICATED), ("parallelism", ("Job",))):
-            for one in case.of_kind(*kinds):
-                if _above(str(one.at("spec").body.get(name) or 0), str(most)):
-                    yield one.at("spec").found(name, f"at most {most}")
+    if most is None:
+        return
+    yield from _wanted(case, most)
+    for name, kinds in (("replicas", _REPLICATED), ("parallelism", ("Job",))):
+        for one in case.of_kind(*kinds):
+            if _above(str(one.at("spec").body.get(name) or 0), str(most)):
+                yield one.at("spec").found(name, f"at most {most}")
 
 
 def _wanted(case: Case, most: int) -> Iterator[Found]:

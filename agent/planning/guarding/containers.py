@@ -121,12 +121,13 @@ def host_ports(case: Case) -> Iterator[Found]:
 
 def probe_hosts(case: Case) -> Iterator[Found]:
     """It is the node that asks: with a host of its own a probe reaches what the pod's network policy denies."""
-    for _, container in case.containers:
-        for steps in _PROBES:
-            for way in ("httpGet", "tcpSocket"):
-                ask = container.at(*steps, way)
-                if ask.says("host"):
-                    yield ask.found("host", "a probe asks its own pod")
+    asks = (
+        container.at(*steps, way)
+        for _, container in case.containers
+        for steps in _PROBES
+        for way in ("httpGet", "tcpSocket")
+    )
+    return (ask.found("host", "a probe asks its own pod") for ask in asks if ask.says("host"))
 
 
 def _contexts(case: Case) -> Iterator[Place]:

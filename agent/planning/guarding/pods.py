@@ -118,10 +118,10 @@ def control_plane_nodes(case: Case) -> Iterator[Found]:
                 yield one.found("key", why if one.says("key") else f"without a key every taint is tolerated; {why}")
         selector = pod.spec.at("nodeSelector")
         yield from (selector.found(key, why) for key in _CONTROL_PLANE if key in selector.body)
-        for term in _node_terms(pod):
-            for one in term.each("matchExpressions"):
-                if one.body.get("key") in _CONTROL_PLANE and one.body.get("operator") != "DoesNotExist":
-                    yield one.found("key", why)
+        asked = (one for term in _node_terms(pod) for one in term.each("matchExpressions"))
+        for one in asked:
+            if one.body.get("key") in _CONTROL_PLANE and one.body.get("operator") != "DoesNotExist":
+                yield one.found("key", why)
 
 
 def _node_terms(pod: Pod) -> Iterator[Place]:
