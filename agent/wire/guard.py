@@ -84,7 +84,6 @@ _FREEZE_SCHEMA: Final[dict[str, Any]] = {
             "additionalProperties": False,
         },
     ],
-    "default": False,
 }
 
 
@@ -106,7 +105,9 @@ class GuardV1(Frame):
     ceilings: CeilingsV1 = CeilingsV1()
     forbid: tuple[Feature, ...] = Field(default=(), max_length=len(Feature))
     windows: tuple[WindowV1, ...] = Field(default=(), max_length=10)
-    freeze: Annotated[FreezeV1 | None, BeforeValidator(_switch), WithJsonSchema(_FREEZE_SCHEMA)] = None
+    freeze: Annotated[FreezeV1 | None, BeforeValidator(_switch), WithJsonSchema(_FREEZE_SCHEMA)] = Field(
+        default_factory=lambda: None
+    )
     protect: ProtectV1 = ProtectV1()
     allow: tuple[Rule, ...] = Field(default=(), max_length=len(Rule))
     runtime_classes: tuple[DnsSubdomain, ...] = Field(default=(), max_length=MOST_RULES)

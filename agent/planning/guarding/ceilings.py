@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agent.model.errors import Refused
+from agent.model.instance import State
 from agent.model.quantities import amount
 from agent.planning.guarding.volumes import claims
 from agent.planning.guarding.walking import Case, Found
@@ -34,8 +35,8 @@ def quota(case: Case) -> Iterator[Found]:
 def replicas(case: Case) -> Iterator[Found]:
     """By the document, also while the instance sleeps or somebody else scales; and by every object."""
     most = case.guard.ceilings.replicas
-    if most is None:
-        return
+    if most is None or case.instance.state is State.DELETED:
+        return  # what a tombstone says beyond itself says nothing
     yield from _wanted(case, most)
     for name, kinds in (("replicas", _REPLICATED), ("parallelism", ("Job",))):
         for one in case.of_kind(*kinds):

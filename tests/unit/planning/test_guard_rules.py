@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from agent.model.guard import Guard, Images, Protection, Violation
+from agent.model.guard import Ceilings, Feature, Guard, Images, Protection, Violation
 from agent.model.instance import State, Window
 from agent.planning.guarding import Case, Known, Violated, judge, protected
 from agent.planning.guarding.images import segments
 from agent.planning.windows import outside
+from tests.support.builders import a_document
 from tests.support.hostile_objects import INSTANCE, container
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -94,6 +95,18 @@ def test_a_tombstone_does_not_hide_what_it_buries_by_another_name() -> None:
     ):
         assert [one.path for one in protected(Case(guard, grave), known)] == ["spec.state"]
     assert protected(Case(guard, INSTANCE), Known()) == ()
+
+
+def test_a_tombstone_is_not_held_to_what_it_no_longer_asks_for() -> None:
+    grave = replace(a_document(state="deleted").instance, maintenance=())
+    strict = Guard(
+        images=Images(("registry.example.com",), digests_only=True),
+        namespaces=("team-*",),
+        ceilings=Ceilings({"pods": "1"}, 0, "1Gi", {"cpu": "1m"}, {"cpu": "1m"}),
+        forbidden=frozenset(Feature),
+        windows=(a_window("0 2 * * 6", 2),),
+    )
+    assert judge(Case(strict, grave)) == ()
 
 
 def test_a_refusal_names_every_violation_within_the_bounds_of_a_report() -> None:
