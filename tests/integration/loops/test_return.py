@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.loops.accepted import Accepted
+from agent.loops.guarding import Guarding
 from agent.loops.poll import PollLoop, PollPace, PollPorts
 from agent.loops.statuses import Statuses
 from agent.model.desired import Entry
 from agent.model.errors import AgentError, Throttled, Unreachable
 from agent.model.facts import PollAnswered, PollFailed
+from agent.model.guard import Guard
 from agent.ports import IndexAnswer
 from agent.wire.index import IndexVerifier
 from tests.integration.loops.lives import World
@@ -52,7 +54,8 @@ async def waits_while(plane: ReturningPlane, world: World) -> list[float]:
     clock, facts, stop = StillClock(), Facts(), asyncio.Event()
     store = ClusterState(SecretShelf(world.client, world.namespace))
     ports = PollPorts(plane, IndexVerifier(a_trust_bundle(), CLUSTER), store, facts, clock)
-    loop = PollLoop(ports, Accepted(), Statuses(), pace=PollPace(50, 1, 300))
+    guarding = Guarding.by(Guard())
+    loop = PollLoop(ports, Accepted(), Statuses(), pace=PollPace(50, 1, 300), guarding=guarding)
     expected = len(plane.failures)
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))
