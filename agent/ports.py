@@ -16,7 +16,6 @@ from agent.model.journal import Deed
 from agent.model.lease import LeaseRecord
 from agent.model.objects import MANAGER, Inventory, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen
-from agent.model.status import AgentStatus, InstanceStatus
 
 
 class Clock(Protocol):
@@ -331,12 +330,4 @@ class Telemetry(Protocol):
 
     def emit(self, fact: Fact) -> None:
         """State a fact; never blocks, never raises."""
-        ...
-
-
-class ReportCodec(Protocol):
-    """Turns statuses into the bytes of a report batch."""
-
-    def __call__(self, *, agent: AgentStatus, instances: Sequence[InstanceStatus]) -> bytes:
-        """The batch as it goes over the wire."""
         ...

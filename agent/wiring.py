@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from agent import __version__
+from agent.cluster.audit import ClusterAudit
 from agent.cluster.budget import RequestBudget
 from agent.cluster.client import KubeClient
 from agent.cluster.connection import connect
@@ -29,6 +30,7 @@ from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
 from agent.inspection.sight import Sight, Target
 from agent.loops.accepted import Accepted
+from agent.loops.audit import AuditLoop, KeepAuditLoop, KeepPorts
 from agent.loops.campaign import Candidate, LeadPorts
 from agent.loops.effects import Effects, Records
 from agent.loops.guarding import Guarding, GuardLoop
@@ -44,10 +46,12 @@ from agent.loops.statuses import Statuses
 from agent.loops.tenure import Tenure
 from agent.loops.warm import WarmLoop
 from agent.model.errors import AgentError, Misconfigured
+from agent.model.facts import Enrolled
 from agent.model.lease import LeaseTimes, Term
 from agent.ports import Clock, Loop, Telemetry, Verifier
 from agent.rendering import AgentAccount
 from agent.settings import Settings
+from agent.telemetry.audit import AuditTrail
 from agent.telemetry.metrics import Metrics
 from agent.telemetry.probes import Readiness, serving_metrics, serving_probes
 from agent.telemetry.records import Records as LogRecords
@@ -56,9 +60,11 @@ from agent.telemetry.sink import Sinks
 from agent.uplink.client import HttpUplink
 from agent.uplink.enrol import enrol
 from agent.uplink.identity import Identity
+from agent.uplink.spool import DurableSpool
+from agent.uplink.spool import opened as spool_opened
 from agent.uplink.trust import first_bundle
-from agent.wire.codec import encode_report
 from agent.wire.index import IndexVerifier
+from agent.wire.telling import WireReports
 from agent.wire.trust import TrustBundle
 
 _IDENTITY = "perigee-identity"
@@ -66,6 +72,8 @@ _TRUST = "perigee-trust"
 _GATHER_SECONDS = 0.2
 """So long changes are collected into one report: short for who watches, long enough to make a batch of a burst."""
 
+_KEEP_AFTER = 2
+"""Audit records that the control plane did not take within so many reports are kept in the cluster too."""
 _LOOK_SECONDS = 3.0
 """So long somebody who looks waits for the Lease."""
 _RELEASE_SECONDS = 5.0
@@ -118,8 +126,11 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     cluster = KubernetesCluster(client, clock)
     metrics = Metrics(version=__version__, clock=clock)
     _count(metrics, client, budget)
-    telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=sinks)
-    base = _Base(settings, clock, client, cluster, telemetry, metrics)
+    trail = AuditTrail(clock)
+    telemetry = await _telemetry(settings, resources, metrics=metrics, clock=clock, sinks=(trail, *sinks))
+    spool = await resources.enter_async_context(spool_opened(settings.spool, telemetry))
+    _show_spool(metrics, spool)
+    base = _Base(settings, clock, client, cluster, telemetry, metrics, spool)
     lease = ClusterLease(client, settings.cluster.namespace, write_seconds=settings.lease.retry_seconds)
     lead = LeadLoop(
         LeadPorts(lease, telemetry, clock),
@@ -130,7 +141,7 @@ async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequenc
     )
     return Daemon(
         loops=(lead,),
-        services=(cluster, WarmLoop(cluster, telemetry, clock)),
+        services=(cluster, WarmLoop(cluster, telemetry, clock), AuditLoop(trail, spool, clock)),
         grace_seconds=settings.daemon.grace_seconds + _RELEASE_SECONDS,
     )
 
@@ -145,6 +156,7 @@ class _Base:
     cluster: KubernetesCluster
     telemetry: Telemetry
     metrics: Metrics
+    spool: DurableSpool
 
 
 @asynccontextmanager
@@ -152,7 +164,7 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
     """The loops of one term, with a connection and a memory of their own."""
     settings, telemetry, clock = base.settings, base.telemetry, base.clock
     shelf = SecretShelf(base.client, settings.cluster.namespace)
-    identity, bundle = await _identity(settings, shelf, clock)
+    identity, bundle = await _identity(base, shelf)
     async with HttpUplink(settings.uplink, identity, clock=clock) as uplink:
         _show(base.metrics, uplink, identity)
         accepted, statuses, guarding = Accepted(), Statuses(), Guarding(_account(settings))
@@ -160,6 +172,9 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
         verifier = IndexVerifier(bundle, settings.cluster.name)
         poll_ports = PollPorts(uplink, verifier, ClusterState(shelf), telemetry, clock)
         effects = _effects(base, shelf, term)
+        keeping = KeepAuditLoop(
+            KeepPorts(ClusterAudit(shelf), base.spool, telemetry, clock), seconds=_KEEP_AFTER * settings.report.seconds
+        )
         yield (
             GuardLoop(rules, guarding, statuses, clock),
             PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings), guarding=guarding),
@@ -171,13 +186,15 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
                 keep=_keep_pass(effects, settings, guarding),
             ),
             ReportLoop(
-                ReportPorts(uplink, base.cluster, encode_report, telemetry, clock),
+                ReportPorts(uplink, base.cluster, WireReports(), telemetry, clock),
                 Told(accepted, statuses),
-                _outbox(settings),
+                Outbox(base.spool, batch_limit=settings.report.batch_limit),
                 pace=_report_pace(settings),
                 teller=Teller(__version__, settings.cluster.name, term),
             ),
+            keeping,
         )
+        await keeping.finish()
 
 
 def _effects(base: _Base, shelf: SecretShelf, term: Term) -> Effects:
@@ -249,20 +266,22 @@ async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError
     return IndexVerifier(bundle, target.cluster)
 
 
-async def _identity(settings: Settings, shelf: SecretShelf, clock: Clock) -> tuple[Identity, TrustBundle]:
+async def _identity(base: _Base, shelf: SecretShelf) -> tuple[Identity, TrustBundle]:
     """The identity that the cluster keeps, or a new one for the token. The trust bundle is kept first: an identity
     without it would be of no use, while a bundle alone is only read again.
     """
+    settings = base.settings
     identity, trust = await shelf.read(_IDENTITY), await shelf.read(_TRUST)
     pin = settings.uplink.root_fingerprint
     if identity is not None and trust is not None:
         return Identity.from_secret(identity.content), first_bundle(trust.content["bundle"], root_fingerprint=pin)
-    fresh, envelope = await enrol(settings.uplink, settings.cluster, clock=clock, version=__version__)
+    fresh, envelope = await enrol(settings.uplink, settings.cluster, clock=base.clock, version=__version__)
     if trust is None:
         await shelf.create(_TRUST, {"bundle": envelope}, role="trust")
     else:
         await shelf.replace(trust, {"bundle": envelope}, role="trust")
     await shelf.create(_IDENTITY, fresh.to_secret(), role="identity")
+    base.telemetry.emit(Enrolled(settings.cluster.name, fresh.not_after))
     return fresh, first_bundle(envelope, root_fingerprint=pin)
 
 
@@ -288,6 +307,16 @@ def _count(metrics: Metrics, client: KubeClient, budget: RequestBudget) -> None:
         "Requests per second that the budget allows at present.",
         budget.rate,
     )
+
+
+def _show_spool(metrics: Metrics, spool: DurableSpool) -> None:
+    metrics.tally(
+        "perigee_spool_dropped",
+        "Letters that the outbox had no room for, by class.",
+        lambda: spool.standing().dropped,
+        label="class",
+    )
+    metrics.show("perigee_spool_bytes", "Bytes that wait to be told.", lambda: spool.standing().size)
 
 
 def _show(metrics: Metrics, uplink: HttpUplink, identity: Identity) -> None:
@@ -348,7 +377,3 @@ def _report_pace(settings: Settings) -> ReportPace:
         least_backoff_seconds=backoff.min_seconds,
         most_backoff_seconds=min(backoff.max_seconds, settings.report.seconds),
     )
-
-
-def _outbox(settings: Settings) -> Outbox:
-    return Outbox(stream=str(uuid.uuid4()), limit=settings.report.outbox_limit, batch_limit=settings.report.batch_limit)

@@ -112,6 +112,7 @@ class Stage:
             },
             "probes": {"host": "127.0.0.1", "port": 0},
             "metrics": {"host": "127.0.0.1", "port": 0},
+            "spool": {"directory": self.venue.directory / "spool"},
             "log": {"level": level},
         }
         return Settings.model_validate(branches)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from control_plane.commands.audit import audit
 from control_plane.commands.instances import instance, instances
 from control_plane.commands.plane import control_plane
 
 
 def commands(app: typer.Typer) -> None:
-    """Add ``control-plane``, ``instances`` and ``instance`` to the root command."""
+    """Add ``audit``, ``control-plane``, ``instances`` and ``instance`` to the root command."""
+    app.add_typer(audit)
     app.add_typer(control_plane)
     app.add_typer(instance)
     app.command("instances")(instances)

@@ -43,7 +43,8 @@ async def listening(services: Services, paths: Paths) -> AsyncIterator[Bound]:
 
         async def listen(app: web.Application, port: int, context: ssl.SSLContext) -> int:
             # No access log: paths and headers may hold what must not be written down; the audit trail is ours.
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS)
+            # Nothing is unpacked on the way in either: whoever takes packed bodies does it within a bound.
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS, auto_decompress=False)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
             await web.TCPSite(runner, bind, port, ssl_context=context).start()

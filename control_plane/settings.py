@@ -47,6 +47,8 @@ class Limits:
     """Changes of status that are kept per instance."""
     streams: int = 64
     """Report streams (one per agent pod) remembered per cluster."""
+    agent_audit_rows: int = 100_000
+    """Audit records of its agent that are kept per cluster."""
     audit_rows: int = 1_000_000
     """Audit rows of known callers."""
     audit_stranger_rows: int = 10_000

@@ -1,95 +1,73 @@
-"""Statuses that wait to be reported: in order, in batches, never more than a limit.
+"""What the report loop takes out of the spool: one batch at a time, the same one until it is settled.
 
-A batch keeps its sequence and its content until it is acknowledged, so that the control plane can tell a repetition
-from news. When the box is full, an instance's older statuses give way to newer ones, its newest last of all; what is
-lost is counted. Pure: no clock, no connection; it does not survive a restart, after which every instance is told anew.
+A batch keeps its sequence and its content until it is acknowledged, over restarts too, so that the control plane can
+tell a repetition from news. Not here: where letters wait and what goes when there is no room (the port ``Spool``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent.model.status import AgentStatus, InstanceStatus
+from agent.model.spool import Batch, Letter, Outcome, Priority
+from agent.model.status import AgentStatus
+from agent.outgoing import Spool
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What goes into one request. ``sequence`` is unique within the stream and only grows."""
+class Parcel:
+    """A batch of letters, and how the agent does: it goes with each batch."""
 
-    sequence: int
+    batch: Batch
     agent: AgentStatus
-    instances: tuple[InstanceStatus, ...]
 
 
 class Outbox:
-    """A bounded queue of statuses. ``stream`` names one life of the agent: sequences begin at 1 in each."""
+    """The sending end of a spool."""
 
-    def __init__(self, *, stream: str, limit: int, batch_limit: int) -> None:
-        self.stream = stream
-        self.dropped = 0
-        """Instance statuses lost since the start."""
-        self._limit = limit
+    def __init__(self, spool: Spool, *, batch_limit: int) -> None:
+        self.spool = spool
         self._batch_limit = batch_limit
+        self._most = batch_limit
         self._agent: AgentStatus | None = None
-        self._queue: list[InstanceStatus] = []
-        self._outgoing: Batch | None = None
-        self._sequence = 0
+        self._outgoing: Parcel | None = None
 
-    @property
-    def waiting(self) -> int:
-        """Instance statuses not acknowledged yet."""
-        return len(self._queue) + (len(self._outgoing.instances) if self._outgoing is not None else 0)
+    async def put(self, letters: Sequence[Letter]) -> None:
+        """Add letters; they are as safe as the spool when this returns."""
+        if letters:
+            await self.spool.put(letters, notes={})
 
-    def put(self, *, agent: AgentStatus, instances: Iterable[InstanceStatus]) -> None:
-        """Add statuses; of the agent itself only the newest counts."""
+    def tell(self, agent: AgentStatus) -> None:
+        """There is something to say about the agent itself; only the newest counts."""
         self._agent = agent
-        self._queue.extend(instances)
-        self._make_room()
 
-    def next(self) -> Batch | None:
-        """The batch to send: the same one until it is acknowledged or rejected. None: there is nothing to say."""
+    async def next(self) -> Parcel | None:
+        """What to send: the same until it is acknowledged or rejected. None: there is nothing to say."""
         if self._outgoing is None and self._agent is not None:
-            self._outgoing = self._batch(self._agent, self._batch_limit)
-            if not self._queue:
+            batch = await self.spool.next(most=self._most)
+            self._outgoing = Parcel(batch, self._agent)
+            # A batch of an earlier life may have arrived, and is then not looked into: the agent's news must go again.
+            if batch.rest <= 0 and not batch.again:
                 self._agent = None
         return self._outgoing
 
-    def acknowledge(self, sequence: int) -> None:
-        """The control plane has this batch. An older or unknown sequence changes nothing."""
-        if self._outgoing is not None and self._outgoing.sequence == sequence:
-            self._outgoing = None
+    async def acknowledge(self, parcel: Parcel) -> None:
+        """The control plane has it."""
+        self._outgoing, self._most = None, self._batch_limit
+        await self.spool.settle(parcel.batch, Outcome.TAKEN)
 
-    def reject(self, sequence: int) -> tuple[InstanceStatus, ...]:
-        """The control plane will never take this batch: send half of it; one status alone is dropped and counted.
+    async def reject(self, parcel: Parcel) -> tuple[str, ...]:
+        """The control plane will never take this: send half of it; one letter alone is dropped and counted.
 
-        Returns what was dropped.
+        Returns the ids of the instances whose status was dropped.
         """
-        if self._outgoing is None or self._outgoing.sequence != sequence:
-            return ()
-        rejected, self._outgoing = self._outgoing, None
-        if len(rejected.instances) <= 1:
-            self.dropped += len(rejected.instances)
-            return rejected.instances
-        self._queue[:0] = rejected.instances
-        self._outgoing = self._batch(rejected.agent, len(rejected.instances) // 2)
-        self._agent = self._agent or rejected.agent
-        self._make_room()
+        self._outgoing = None
+        letters = parcel.batch.letters
+        if len(letters) <= 1:
+            self._most = self._batch_limit
+            await self.spool.settle(parcel.batch, Outcome.NEVER)
+            return tuple(letter.subject for letter in letters if letter.priority is Priority.HEALTH)
+        await self.spool.settle(parcel.batch, Outcome.AGAIN)
+        self._most = len(letters) // 2
+        self._agent = self._agent or parcel.agent
         return ()
-
-    def _batch(self, agent: AgentStatus, most: int) -> Batch:
-        instances, self._queue = tuple(self._queue[:most]), self._queue[most:]
-        self._sequence += 1
-        return Batch(self._sequence, agent, instances)
-
-    def _make_room(self) -> None:
-        """Drop the oldest that something newer replaces, then the oldest; what is on its way stays as it is."""
-        excess = self.waiting - self._limit
-        if excess <= 0:
-            return
-        newest = {status.id: number for number, status in enumerate(self._queue)}
-        replaced = [number for number, status in enumerate(self._queue) if newest[status.id] != number]
-        unique = [number for number, status in enumerate(self._queue) if newest[status.id] == number]
-        doomed = set((replaced + unique)[:excess])
-        self._queue = [status for number, status in enumerate(self._queue) if number not in doomed]
-        self.dropped += len(doomed)

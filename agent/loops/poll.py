@@ -19,7 +19,7 @@ from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
 from agent.model.errors import AgentError, Conflict, Refused, Retryable
-from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, StateRefused
+from agent.model.facts import IndexAccepted, PollAnswered, PollFailed, RevisionAccepted, StateRefused
 from agent.planning.acceptance import (
     Judged,
     Screen,
@@ -205,7 +205,9 @@ class PollLoop:
         judged, missing = await self._fetched(index)
         listed = frozenset(entry.id for entry in index.entries)
         judged = settle(judged, listed=listed, finished=self._accepted.finished())
+        before = self._judged
         await self._keep(index, judged)
+        self._state_revisions(before)
         self._publish(index.standing, judged, listed)
         # Only here: what was restored was accepted long ago, and must not make an agent look in step that is not.
         self._ports.telemetry.emit(IndexAccepted(index.standing, len(judged.documents)))
@@ -249,6 +251,13 @@ class PollLoop:
                 await self._adopt()  # another agent accepted meanwhile: the next answer is judged against that
                 raise
         self._index, self._judged = index, judged
+
+    def _state_revisions(self, before: Judged) -> None:
+        """State which documents came into force; only now, since only now the cluster keeps them."""
+        for instance_id, document in self._judged.documents.items():
+            held = before.documents.get(instance_id)
+            if held is None or held.entry != document.entry:
+                self._ports.telemetry.emit(RevisionAccepted(document.entry))
 
     def _publish(self, standing: Standing, judged: Judged, listed: Collection[str]) -> None:
         before = self._accepted.desired

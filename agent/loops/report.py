@@ -1,7 +1,7 @@
 """When the control plane is told: soon after something changed, batched, and as a heartbeat when nothing did.
 
-A batch that does not get through is sent again under the same sequence, so that it counts once; what waits meanwhile
-is bounded by the outbox.
+A batch that does not get through is sent again under the same sequence, so that it counts once, and not before the time
+that the control plane asked for; what becomes newer meanwhile merges. What waits is bounded by the spool.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 
 from agent.loops.accepted import Accepted
-from agent.loops.outbox import Batch, Outbox
+from agent.loops.outbox import Outbox, Parcel
 from agent.loops.pace import Backoff
 from agent.loops.statuses import Statuses
 from agent.loops.unforeseen import unforeseen
@@ -19,7 +19,8 @@ from agent.model.errors import AgentError, NotAuthorised, Retryable, Terminal
 from agent.model.facts import ReportDelayed, ReportDelivered
 from agent.model.lease import Term
 from agent.model.status import AgentStatus
-from agent.ports import Clock, Cluster, ControlPlane, ReportCodec, Telemetry
+from agent.outgoing import ReportCodec
+from agent.ports import Clock, Cluster, ControlPlane, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,17 @@ class ReportLoop:
         self._backoff = Backoff(pace.least_backoff_seconds, pace.most_backoff_seconds)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Report until told to stop, then once more so that nothing known stays untold."""
-        clock, delivered = self._ports.clock, True
+        """Report until told to stop, then once more so that nothing known stays untold, or at least not unkept."""
+        clock, pause = self._ports.clock, 0.0
         while not stop.is_set():
-            if delivered:
+            if not pause:
                 await self._either(stop)
             if not stop.is_set():
                 await clock.wait(stop, seconds=self._pace.gather_seconds)
-            delivered = await self._tell()
-            if not delivered:
-                await clock.wait(stop, seconds=self._backoff.next())
+            pause = await self._tell()
+            if pause:
+                await clock.wait(stop, seconds=pause)
+        await self._keep()
 
     async def _either(self, stop: asyncio.Event) -> None:
         """Wait for news, for the heartbeat's time or for the stop."""
@@ -96,38 +98,59 @@ class ReportLoop:
             for wait in waits:
                 wait.cancel()
 
-    async def _tell(self) -> bool:
-        """Send everything untold, batch by batch; False if the control plane cannot take it now."""
+    async def _tell(self) -> float:
+        """Send everything untold, batch by batch; returns for how long to leave it alone then, 0 if it listens."""
         self._claim_access()
         self._claim_leading()
-        untold = self._told.statuses.untold()
-        self._outbox.put(agent=self._agent(), instances=untold)
-        self._told.statuses.told(untold)
-        while (batch := self._outbox.next()) is not None:
+        self._claim_outbox()
+        await self._keep()
+        self._outbox.tell(self._agent())
+        while (parcel := await self._outbox.next()) is not None:
             try:
-                await self._send(batch)
+                await self._send(parcel)
             except (Retryable, NotAuthorised) as error:
-                self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
-                return False
+                self._delayed(error)
+                asked = error.after_seconds if isinstance(error, Retryable) else None
+                return max(self._backoff.next(), asked or 0.0)
             except Terminal as error:
-                self._reject(batch, error)
+                await self._reject(parcel, error)
             except Exception as error:  # noqa: BLE001 - what nobody foresaw of a batch must not stop the agent
-                self._reject(batch, unforeseen(error))
+                await self._reject(parcel, unforeseen(error))
         self._backoff.reset()
-        return True
+        return 0.0
 
-    def _reject(self, batch: Batch, error: AgentError) -> None:
+    async def _keep(self) -> None:
+        """Hand what is untold to the outbox. A status that cannot be told is none the others have to wait for."""
+        untold = self._told.statuses.untold()
+        letters, failed = [], []
+        for status in untold:
+            try:
+                letters.append(self._ports.codec.status(status))
+            except Exception as error:  # noqa: BLE001 - as above
+                failed.append((status.id, error if isinstance(error, AgentError) else unforeseen(error)))
+        await self._outbox.put(letters)
+        self._told.statuses.told(untold)
+        self._told.statuses.retell(instance_id for instance_id, _ in failed)
+        for _, why in failed:
+            self._delayed(why)
+
+    async def _reject(self, parcel: Parcel, error: AgentError) -> None:
         """This batch will not be taken; the others are none the worse for it. What is dropped alone comes again with
         the next heartbeat: who refuses everything, as a misled proxy does, may be himself again by then.
         """
-        self._told.statuses.retell(self._outbox.reject(batch.sequence))
-        self._ports.telemetry.emit(ReportDelayed(self._outbox.waiting, self._outbox.dropped, error.reason))
+        self._told.statuses.retell(await self._outbox.reject(parcel))
+        self._delayed(error)
 
-    async def _send(self, batch: Batch) -> None:
-        body = self._ports.codec(agent=batch.agent, instances=batch.instances)
-        await self._ports.control_plane.report(stream=self._outbox.stream, sequence=batch.sequence, body=body)
-        self._outbox.acknowledge(batch.sequence)
-        self._ports.telemetry.emit(ReportDelivered(len(batch.instances)))
+    def _delayed(self, error: AgentError) -> None:
+        standing = self._outbox.spool.standing()
+        self._ports.telemetry.emit(ReportDelayed(standing.waiting, standing.lost, error.reason))
+
+    async def _send(self, parcel: Parcel) -> None:
+        batch = parcel.batch
+        body = self._ports.codec.report(agent=parcel.agent, letters=batch.letters)
+        await self._ports.control_plane.report(stream=batch.stream, sequence=batch.sequence, body=body)
+        await self._outbox.acknowledge(parcel)
+        self._ports.telemetry.emit(ReportDelivered(len(batch.letters)))
 
     def _agent(self) -> AgentStatus:
         return AgentStatus(
@@ -137,6 +160,7 @@ class ReportLoop:
             conditions=self._told.statuses.conditions(),
             requests=self._ports.cluster.requests(),
             observed_at=self._ports.clock.now(),
+            outbox=self._outbox.spool.standing(),
         )
 
     def _claim_access(self) -> None:
@@ -152,3 +176,13 @@ class ReportLoop:
         term = self._teller.term
         message = f"{term.holder} leads, in term {term.number}"
         self._told.statuses.claim(Condition("Leading", Truth.TRUE, "LeaseHeld", message, self._ports.clock.now()))
+
+    def _claim_outbox(self) -> None:
+        trouble, now = self._outbox.spool.trouble(), self._ports.clock.now()
+        if trouble is None:
+            condition = Condition(
+                "OutboxDegraded", Truth.FALSE, "KeptAsSet", "what waits is kept where it shall be", now
+            )
+        else:
+            condition = Condition("OutboxDegraded", Truth.TRUE, trouble.reason, trouble.message, now)
+        self._told.statuses.claim(condition)

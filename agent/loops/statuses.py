@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from agent.model.conditions import Condition, carried_over
@@ -63,7 +63,7 @@ class Statuses:
         return tuple(self._instances[instance_id] for instance_id in self._untold)
 
     def told(self, statuses: tuple[InstanceStatus, ...]) -> None:
-        """These were delivered; one that became newer meanwhile stays untold."""
+        """These are on their way; one that became newer meanwhile stays untold."""
         for status in statuses:
             if self._is_newest(status):
                 self._untold.pop(status.id, None)
@@ -71,11 +71,11 @@ class Statuses:
                     self._leaving.discard(status.id)
                     del self._instances[status.id]
 
-    def retell(self, statuses: tuple[InstanceStatus, ...]) -> None:
-        """These were not delivered after all: they count as untold again, unless newer ones exist; nobody is woken."""
-        for status in statuses:
-            if self._is_newest(status):
-                self._untold[status.id] = None
+    def retell(self, ids: Iterable[str]) -> None:
+        """These instances' statuses were not delivered after all: they count as untold again; nobody is woken."""
+        for instance_id in ids:
+            if instance_id in self._instances:
+                self._untold[instance_id] = None
 
     def everything(self) -> Mapping[str, InstanceStatus]:
         """The newest status of every instance."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent.model.changes import Change
-from agent.model.desired import Standing
+from agent.model.desired import Entry, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,37 @@ class IndexAccepted:
 
     standing: Standing
     documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionAccepted:
+    """A document came into force that was not in force before."""
+
+    revision: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The agent has a new identity, by a one-time token."""
+
+    cluster: str
+    not_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolDegraded:
+    """Something is wrong with the outbox on disk; ``reason`` is a CamelCase word."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditNotKept:
+    """Audit records that wait could not be kept in the cluster too; they are still in the outbox."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +102,7 @@ class ReconcileFailed:
 
 @dataclass(frozen=True, slots=True)
 class ReportDelivered:
-    """A batch of reports reached the control plane."""
+    """A batch of reports reached the control plane; ``reports`` counts its letters."""
 
     reports: int
 
@@ -129,6 +161,10 @@ Fact = (
     PollAnswered
     | PollFailed
     | IndexAccepted
+    | RevisionAccepted
+    | Enrolled
+    | SpoolDegraded
+    | AuditNotKept
     | StateRefused
     | ChangeApplied
     | ReconcileFinished

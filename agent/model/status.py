@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.model.changes import Change
 from agent.model.conditions import Condition
 from agent.model.desired import Standing
+from agent.model.spool import SpoolStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,4 @@ class AgentStatus:
     conditions: tuple[Condition, ...]
     requests: Mapping[str, int]
     observed_at: datetime
+    outbox: SpoolStanding = field(default_factory=SpoolStanding)

@@ -18,6 +18,7 @@ from agent.settings.tree import (
     ReconcileSettings,
     ReportSettings,
     Settings,
+    SpoolSettings,
     UplinkSettings,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "Resolved",
     "Setting",
     "Settings",
+    "SpoolSettings",
     "UplinkSettings",
     "effective",
     "load",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from agent.model.lease import WRITE_SECONDS
 from agent.settings.branch import Branch
@@ -198,15 +198,24 @@ class ReconcileSettings(Branch):
 
 
 class ReportSettings(Branch):
-    """What is told to the control plane, how often, and how much is kept while it cannot be reached."""
+    """What is told to the control plane, and how often."""
 
     seconds: Annotated[float, Field(ge=1, le=3600)] = 15
     """How often statuses are reported. Default 15 s. Changes wait at most this long to be seen."""
     batch_limit: Annotated[int, Field(ge=1, le=1000)] = 100
-    """The most instance statuses in one request. Default 100."""
-    outbox_limit: Annotated[int, Field(ge=10, le=1000000)] = 2000
-    """The most instance statuses kept while the control plane is away. Default 2000, a few MiB of memory. When full,
-    an instance's older statuses give way to its newest; what is dropped is counted."""
+    """The most statuses and audit records in one request. Default 100."""
+
+
+class SpoolSettings(Branch):
+    """Where what waits to be told is kept while the control plane is away, and how much of it."""
+
+    directory: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = Path("/var/lib/perigee")
+    """A directory of this replica's own, on a volume that outlives the container. Default /var/lib/perigee. null or
+    empty: in memory only, so that a restart loses what was not told yet. One that cannot be used is no reason to stop:
+    the agent goes on in memory and says so in the condition OutboxDegraded."""
+    max_bytes: Annotated[int, Field(ge=1024**2, le=1024**4)] | None = None
+    """The most bytes kept. Default: 70 % of the volume, at most 1 GiB; in memory at most 64 MiB. When full, an
+    instance's older statuses give way to its newest, and audit records go last of all; what is dropped is counted."""
 
 
 class ProbesSettings(Branch):
@@ -260,6 +269,8 @@ class Settings(Branch):
     """Bringing instances to what they shall be."""
     report: ReportSettings = ReportSettings()
     """Telling the control plane."""
+    spool: SpoolSettings = SpoolSettings()
+    """What waits to be told."""
     probes: ProbesSettings = ProbesSettings()
     """Liveness and readiness."""
     metrics: MetricsSettings = MetricsSettings()

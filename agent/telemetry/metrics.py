@@ -17,8 +17,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from agent.model.facts import (
+    AuditNotKept,
     CacheFilled,
     ChangeApplied,
+    Enrolled,
     Fact,
     IndexAccepted,
     LeadershipLost,
@@ -30,6 +32,8 @@ from agent.model.facts import (
     ReconcileFinished,
     ReportDelayed,
     ReportDelivered,
+    RevisionAccepted,
+    SpoolDegraded,
     StateRefused,
     StoodBy,
 )
@@ -114,12 +118,25 @@ class Metrics(Telemetry):
         self._refused = Counter(
             "perigee_state_refused", "Desired state that was refused, by reason.", ["reason"], registry=into
         )
-        self._delivered = Counter("perigee_reports_delivered", "Instance statuses delivered.", registry=into)
+        self._revisions = Counter("perigee_revisions_accepted", "Documents that came into force.", registry=into)
+        self._enrolments = Counter("perigee_enrolments", "Times that the agent enrolled.", registry=into)
+        self._spool_troubles = Counter(
+            "perigee_spool_troubles", "Times that the outbox on disk failed, by reason.", ["reason"], registry=into
+        )
+        self._audit_troubles = Counter(
+            "perigee_audit_keep_failures",
+            "Times that audit records could not be kept in the cluster, by reason.",
+            ["reason"],
+            registry=into,
+        )
+        self._delivered = Counter("perigee_reports_delivered", "Statuses and records delivered.", registry=into)
         self._delayed = Counter(
             "perigee_report_failures", "Batches that did not get through, by reason.", ["reason"], registry=into
         )
-        self._waiting = Gauge("perigee_outbox_waiting", "Instance statuses that wait for delivery.", registry=into)
-        self._lost = Counter("perigee_outbox_dropped", "Instance statuses dropped from a full outbox.", registry=into)
+        self._waiting = Gauge("perigee_outbox_waiting", "Statuses and records that wait for delivery.", registry=into)
+        self._lost = Counter(
+            "perigee_outbox_dropped", "Statuses and records dropped from a full outbox.", registry=into
+        )
 
     def _declare_work(self) -> None:
         into = self.registry
@@ -188,6 +205,22 @@ class Metrics(Telemetry):
         self._epoch.set(fact.standing.epoch)
         self._version.set(fact.standing.version)
         self._documents.set(fact.documents)
+
+    @_count.register
+    def _(self, fact: RevisionAccepted) -> None:  # noqa: ARG002 - each counts as one
+        self._revisions.inc()
+
+    @_count.register
+    def _(self, fact: Enrolled) -> None:  # noqa: ARG002 - as above
+        self._enrolments.inc()
+
+    @_count.register
+    def _(self, fact: SpoolDegraded) -> None:
+        self._spool_troubles.labels(self._reason(fact.reason)).inc()
+
+    @_count.register
+    def _(self, fact: AuditNotKept) -> None:
+        self._audit_troubles.labels(self._reason(fact.reason)).inc()
 
     @_count.register
     def _(self, fact: StateRefused) -> None:

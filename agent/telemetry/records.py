@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from agent.model.changes import Change
-from agent.model.desired import Standing
+from agent.model.desired import Entry, Standing
 from agent.model.facts import (
+    AuditNotKept,
     CacheFilled,
     ChangeApplied,
+    Enrolled,
     Fact,
     IndexAccepted,
     LeadershipLost,
@@ -30,6 +32,8 @@ from agent.model.facts import (
     ReconcileFinished,
     ReportDelayed,
     ReportDelivered,
+    RevisionAccepted,
+    SpoolDegraded,
     StateRefused,
     StoodBy,
 )
@@ -39,6 +43,10 @@ EVENTS: Mapping[type[Fact], tuple[str, int]] = {
     PollAnswered: ("poll_answered", logging.DEBUG),
     PollFailed: ("poll_failed", logging.WARNING),
     IndexAccepted: ("index_accepted", logging.INFO),
+    RevisionAccepted: ("revision_accepted", logging.DEBUG),
+    Enrolled: ("enrolled", logging.INFO),
+    AuditNotKept: ("audit_not_kept", logging.WARNING),
+    SpoolDegraded: ("spool_degraded", logging.WARNING),
     StateRefused: ("state_refused", logging.ERROR),
     ChangeApplied: ("change_applied", logging.INFO),
     ReconcileFinished: ("reconcile_finished", logging.DEBUG),
@@ -137,6 +145,10 @@ def _flat(fact: Fact) -> dict[str, Any]:
             flat |= {"object": str(value.ref), "action": value.action.value, "why": value.why}
         elif isinstance(value, Standing):
             flat |= {"epoch": value.epoch, "version": value.version}
+        elif isinstance(value, Entry):
+            flat |= {"instance_id": value.id, "revision": value.revision, "digest": value.digest}
+        elif isinstance(value, datetime):
+            flat[field.name] = value.isoformat(timespec="seconds")
         elif isinstance(value, float):
             flat[field.name] = round(value, 3)
         else:

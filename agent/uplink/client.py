@@ -7,7 +7,6 @@ is repeated here but reading documents, which changes nothing anywhere; polls an
 from __future__ import annotations
 
 import asyncio
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
@@ -18,10 +17,11 @@ from agent.model.errors import AgentError, NotAuthorised, Refused, Retryable
 from agent.ports import Clock, ControlPlane, IndexAnswer
 from agent.settings import UplinkSettings
 from agent.uplink.exchange import Call, Exchange, repeated
-from agent.uplink.faults import Answer, ConnectionCut, from_status
+from agent.uplink.faults import Answer, ConnectionCut, EncodingNotTaken, from_status
 from agent.uplink.identity import Identity
 from agent.uplink.patience import Patience
 from agent.wire.documents import DocumentsRequestV1, decode_answer
+from agent.wire.encodings import GZIP, ZSTD, pack
 from agent.wire.limits import MAX_DOCUMENTS_ANSWER_BYTES, MAX_DOCUMENTS_PER_REQUEST, MAX_INDEX_BYTES, MAX_PROBLEM_BYTES
 from agent.wire.reports import SEQUENCE_HEADER, STREAM_HEADER
 
@@ -40,6 +40,7 @@ class HttpUplink(ControlPlane):
         self._identity = identity
         self._exchange = Exchange(settings, clock=clock, context=identity.ssl_context)
         self._patience = Patience()
+        self._encoding = ZSTD
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,9 +99,19 @@ class HttpUplink(ControlPlane):
 
         Raises Retryable, NotAuthorised, or Terminal if the control plane will never take this batch.
         """
-        compressed = await asyncio.to_thread(gzip.compress, body, mtime=0)
-        headers = {STREAM_HEADER: stream, SEQUENCE_HEADER: str(sequence), "Content-Encoding": "gzip"} | _JSON
-        await self._ask(Call("POST", f"{self._base}/v1/reports", MAX_PROBLEM_BYTES, body=compressed, headers=headers))
+        place = {STREAM_HEADER: stream, SEQUENCE_HEADER: str(sequence)}
+        try:
+            await self._deliver(body, place)
+        except EncodingNotTaken:
+            if self._encoding == GZIP:
+                raise
+            self._encoding = GZIP  # for as long as this connection is used: it will not learn another one meanwhile
+            await self._deliver(body, place)
+
+    async def _deliver(self, body: bytes, place: Mapping[str, str]) -> None:
+        packed = await asyncio.to_thread(pack, body, self._encoding)
+        headers = {**place, **_JSON, "Content-Encoding": self._encoding}
+        await self._ask(Call("POST", f"{self._base}/v1/reports", MAX_PROBLEM_BYTES, body=packed, headers=headers))
 
     async def _one(self, wanted: Mapping[str, int]) -> Mapping[str, bytes]:
         [(digest, size)] = wanted.items()

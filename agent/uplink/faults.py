@@ -50,6 +50,10 @@ class ProxyFailed(Unreachable):
     """The proxy that the settings name cannot be reached, or does not let us through: nothing got any further."""
 
 
+class EncodingNotTaken(Terminal):
+    """The control plane does not take the content encoding of the request; another one may do."""
+
+
 ALERTS: Mapping[str, str] = {
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it wants a certificate and got none",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has expired",
@@ -230,6 +234,7 @@ _STATUSES: Mapping[int, tuple[type[AgentError], str]] = {
     408: (ConnectionCut, "a proxy or the control plane found the request too slow"),
     409: (Conflict, ""),
     413: (Terminal, "send less at once"),
+    415: (EncodingNotTaken, ""),
     429: (Throttled, ""),
     502: (ConnectionCut, "a proxy on the way does not reach the control plane"),
     503: (Unreachable, "the control plane is starting or overloaded"),

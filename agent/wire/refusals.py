@@ -49,6 +49,7 @@ class Reason(StrEnum):
     MIXED_DOCUMENT = "MixedDocument"
     UNSUPPORTED_VERSION = "UnsupportedVersion"
     RESERVED_SETTING = "ReservedSetting"
+    BROKEN_CHAIN = "BrokenChain"
 
 
 def broken(reason: Reason, message: str) -> PydanticCustomError:

@@ -21,12 +21,15 @@ SEQUENCE_HEADER: Final = "Perigee-Sequence"
 MOST_CONDITIONS: Final = 64
 MOST_COMPONENTS: Final = 128
 MOST_CHANGES: Final = 200
+MOST_RECORDS: Final = 1000
+LONGEST_RECORD: Final = 64 * 1024
 LONGEST_TEXT: Final = 4000
 LONGEST_WORD: Final = 316
 """A label key of Kubernetes, the longest name that is reported."""
 
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_WORD)]
+RecordText = Annotated[str, StringConstraints(max_length=LONGEST_RECORD)]
 
 
 class ConditionV1(Frame):
@@ -86,6 +89,14 @@ class StandingV1(Frame):
     version: Counter53
 
 
+class OutboxV1(Frame):
+    """What waits to be told, and how much of what class was lost because there was no room for it."""
+
+    waiting: Counter53
+    bytes: Counter53
+    dropped: dict[Name, Counter53] = Field(default={}, max_length=16)
+
+
 class AgentReportV1(Frame):
     """How the agent does: what it accepted last, and how many requests it made to its cluster, by verb."""
 
@@ -94,12 +105,14 @@ class AgentReportV1(Frame):
     standing: StandingV1
     conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
     requests: dict[Name, Counter53] = Field(default={}, max_length=64)
+    outbox: OutboxV1 | None = None
     observed_at: Moment
 
 
 class ReportV1(Frame):
-    """One batch: the agent, and any number of its instances."""
+    """One batch: the agent, any number of its instances, and audit records as the very texts that their chain is of."""
 
     schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
     agent: AgentReportV1
     instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
+    audit: tuple[RecordText, ...] = Field(default=(), max_length=MOST_RECORDS)

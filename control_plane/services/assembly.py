@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from control_plane.bell import Bell
 from control_plane.clock import Clock
 from control_plane.services.accounts import Accounts
+from control_plane.services.agent_trail import AgentTrail
 from control_plane.services.desired import DesiredState, Signing
 from control_plane.services.membership import Issuing, Membership
 from control_plane.services.publishing import Publishing
@@ -32,6 +33,7 @@ class Services:
     desired: DesiredState
     reporting: Reporting
     trust: TrustChain
+    agent_trail: AgentTrail
     trail: Trail
     news: Bell
     """Rung per cluster when its index changes or its certificates are revoked."""
@@ -45,6 +47,7 @@ def assemble(settings: Settings, state: State, *, database: Database, clock: Clo
     signing = Signing(state.roles, settings.lives.index)
     desired = DesiredState(database, signing, clock=clock, bell=news)
     limits = settings.limits
+    agent_trail = AgentTrail(database, limits.agent_audit_rows)
     return Services(
         settings=settings,
         clock=clock,
@@ -53,8 +56,9 @@ def assemble(settings: Settings, state: State, *, database: Database, clock: Clo
         membership=Membership(database, Issuing(state.authority, settings.lives), clock=clock, bell=news),
         publishing=Publishing(database, desired, clock=clock),
         desired=desired,
-        reporting=Reporting(database, clock=clock, bell=told, limits=limits),
+        reporting=Reporting(database, agent_trail, clock=clock, bell=told, limits=limits),
         trust=TrustChain(database, state, clock),
+        agent_trail=agent_trail,
         trail=Trail(database, clock, Bounds(limits.audit_rows, limits.audit_stranger_rows)),
         news=news,
         told=told,

@@ -13,6 +13,7 @@ from agent.wire.reports import InstanceReportV1, ReportV1
 from control_plane.bell import Bell
 from control_plane.clock import Clock
 from control_plane.faults import Forbidden
+from control_plane.services.agent_trail import AgentTrail, Came
 from control_plane.settings import Limits
 from control_plane.store import clusters, instances, reports
 from control_plane.store.database import Database
@@ -34,8 +35,9 @@ class Batch:
 class Reporting:
     """Takes reports in and tells what is known from them."""
 
-    def __init__(self, database: Database, *, clock: Clock, bell: Bell, limits: Limits) -> None:
+    def __init__(self, database: Database, trail: AgentTrail, *, clock: Clock, bell: Bell, limits: Limits) -> None:
         self._database = database
+        self._trail = trail
         self._clock = clock
         self._bell = bell
         self._limits = limits
@@ -54,6 +56,8 @@ class Reporting:
                 return False
             await self._keep_agent(connection, batch)
             await self._keep(connection, batch)
+            if batch.report.audit:
+                await self._trail.take_in(connection, Came(batch.cluster, now, batch.report.audit))
         await self._bell.ring(batch.cluster)
         return True
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, inspect, select, update
 
 from control_plane.faults import Fault
-from control_plane.store.schema import METADATA, REVISIONS, SCHEMA_VERSION
+from control_plane.store.schema import AGENT_AUDIT, METADATA, REVISIONS, SCHEMA_VERSION
 
 FIRST = 1
 
@@ -29,7 +29,11 @@ def _find_revisions_by_digest(connection: Connection) -> None:
     index.create(connection, checkfirst=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, _find_revisions_by_digest),)
+def _keep_what_agents_did(connection: Connection) -> None:
+    AGENT_AUDIT.create(connection, checkfirst=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (Migration(2, _find_revisions_by_digest), Migration(3, _keep_what_agents_did))
 
 
 class SchemaTooNew(Fault):

@@ -191,3 +191,19 @@ AUDIT = Table(
     Column("outcome", String, nullable=False),
     Column("remote", String, nullable=False),
 )
+
+# What agents tell of their own doing: the exact texts, since the chain is of their digests.
+AGENT_AUDIT = Table(
+    "agent_audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("cluster", ForeignKey("clusters.name"), nullable=False),
+    Column("chain", String, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("text", String, nullable=False),
+    Column("fault", String, nullable=False),
+    Index("agent_audit_place", "cluster", "chain", "number", unique=True),
+    Index("agent_audit_of_cluster", "cluster", "id"),
+)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from aiohttp import web
 from cryptography import x509
 
 from agent.wire.documents import decode_request, encode_answer
+from agent.wire.encodings import ENCODINGS, unpack
 from agent.wire.frames import expect_schema, receive
 from agent.wire.limits import MAX_DOCUMENTS_ANSWER_BYTES, MAX_REPORT_BYTES
 from agent.wire.problems import Code
@@ -18,7 +20,6 @@ from control_plane.services.assembly import Services
 from control_plane.services.reporting import Batch
 from control_plane.web.problems import told_as_problems
 
-_ENCODINGS = {"", "identity", "gzip", "deflate"}
 _LONGEST_STREAM = 100
 _BASE64_OVERHEAD = 200
 """What a document costs in an answer beside its base64: its digest, quotes, commas, rounded up."""
@@ -74,11 +75,13 @@ class AgentCalls:
     async def reports(self, request: web.Request) -> web.Response:
         """One batch of reports, counted once per stream and sequence."""
         cluster = await self._admitted(request)
-        if request.headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
-            raise Unsupported(Code.UNSUPPORTED_ENCODING, "reports are taken plain, as gzip or as deflate")
+        encoding = request.headers.get("Content-Encoding", "").lower() or "identity"
+        if encoding not in ENCODINGS:
+            raise Unsupported(Code.UNSUPPORTED_ENCODING, f"reports are taken as {', '.join(ENCODINGS)}")
         stream, sequence = _position(request)
-        # aiohttp has decompressed it; its bound is on the plain bytes, judged while they come.
-        data = parse_object(await request.read(), limit=MAX_REPORT_BYTES, what="report")
+        packed = await request.read()
+        raw = await asyncio.to_thread(unpack, packed, encoding, limit=MAX_REPORT_BYTES, what="report")
+        data = parse_object(raw, limit=MAX_REPORT_BYTES, what="report")
         expect_schema(data, REPORT_SCHEMA)
         report, _ = receive(ReportV1, data, what="report")
         fresh = await self._services.reporting.take_in(Batch(cluster, stream, sequence, report))

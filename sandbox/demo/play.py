@@ -141,6 +141,7 @@ def _settings(scene: Scene, plane: ControlPlane, directory: Path) -> Settings:
                 "token_file": directory / "token",
             },
             "report": {"seconds": 2},
+            "spool": {"directory": directory / "spool"},
             "probes": {"host": "127.0.0.1", "port": 0},
             "metrics": {"host": "127.0.0.1", "port": 0},
         }

@@ -96,7 +96,7 @@ class Pair:
     @property
     def settings(self) -> Settings:
         """Both run with these."""
-        return self.path.settings(lease={}, report={"seconds": 5})
+        return self.path.settings(lease={}, report={"seconds": 5}, spool={"directory": None})
 
     async def begin(self) -> Replica:
         """Start one more process and wait until it leads or stands by."""

@@ -19,7 +19,7 @@ from agent.model.desired import Standing
 from agent.model.errors import Refused
 from agent.model.objects import ObjectRef
 from agent.model.status import AgentStatus, ComponentStatus, InstanceStatus
-from agent.wire.codec import decode_report, encode_report, parse_document, read_document
+from agent.wire.codec import parse_document, read_document
 from agent.wire.documents import decode_answer, decode_request
 from agent.wire.enrolment import decode_enrol_request, decode_enrol_response
 from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, Role, pack, pae, sign, unpack, verify
@@ -29,8 +29,10 @@ from agent.wire.problems import read_problem
 from agent.wire.refusals import Reason
 from agent.wire.scalars import decode_base64, encode_base64
 from agent.wire.strict import canonical, parse
+from agent.wire.telling import decode_report
 from agent.wire.trust import fingerprint, verify_first
 from tests.support.enrolment import IDENTITY, a_csr, a_request, csr_pem
+from tests.support.told import a_report_of
 from tests.support.wire import (
     CLUSTER,
     INDEX,
@@ -247,8 +249,8 @@ instances = st.builds(
 
 @given(agent=agents, told=st.lists(instances, max_size=3))
 def test_a_report_says_what_the_statuses_said(agent: AgentStatus, told: list[InstanceStatus]) -> None:
-    report = decode_report(encode_report(agent=agent, instances=told))
-    assert report.to_bytes() == encode_report(agent=agent, instances=told)
+    report = decode_report(a_report_of(agent, told))
+    assert report.to_bytes() == a_report_of(agent, told)
     assert (report.agent.version, report.agent.requests) == (agent.version, dict(agent.requests))
     assert report.agent.observed_at == agent.observed_at
     for wire, status in zip(report.instances, told, strict=True):

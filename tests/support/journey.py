@@ -86,6 +86,7 @@ class Journey:
             },
             "reconcile": {"backoff": {"min_seconds": 0.1, "max_seconds": 1}},
             "report": {"seconds": 1},
+            "spool": {"directory": self.directory / "spool"},
             "probes": {"host": "127.0.0.1", "port": 0},
             "metrics": {"host": "127.0.0.1", "port": 0},
             "daemon": {"grace_seconds": 5},

@@ -13,6 +13,9 @@ from control_plane.services.membership import TokenWish
 from control_plane.store.clusters import ClusterRow
 from control_plane.store.tokens import TokenRow
 from control_plane.web.admin.frames import (
+    AgentRecordsPageV1,
+    AgentRecordsV1,
+    AgentRecordV1,
     CertificateV1,
     ClusterDetailV1,
     ClustersV1,
@@ -48,6 +51,19 @@ async def revoke(call: Call) -> Answer:
     """Shut a cluster's agent out."""
     await call.services.membership.revoke(call.path["cluster"])
     return await cluster(call)
+
+
+async def records(call: Call) -> Answer:
+    """What a cluster's agent did."""
+    page = call.asked(AgentRecordsPageV1)
+    rows = await call.services.agent_trail.page(call.path["cluster"], after=page.after, limit=page.limit)
+    return Answer(
+        AgentRecordsV1(
+            records=tuple(
+                AgentRecordV1(id=row.id, received_at=row.received_at, text=row.text, fault=row.fault) for row in rows
+            )
+        )
+    )
 
 
 async def tokens(call: Call) -> Answer:
@@ -134,6 +150,9 @@ ROUTES = (
     Route(method="POST", path="/clusters/{cluster}/revoke", name="revokeCluster",
           summary="Shut a cluster's agent out", tag="clusters", needs=Role.ADMIN, handler=revoke,
           answer=ClusterDetailV1, faults=(404,)),
+    Route(method="GET", path="/clusters/{cluster}/audit", name="readAgentAudit",
+          summary="Read what a cluster's agent did", tag="audit", needs=Role.ADMIN, handler=records,
+          query=AgentRecordsPageV1, answer=AgentRecordsV1, faults=(404,)),
     Route(method="GET", path="/tokens", name="listTokens", summary="List enrolment tokens", tag="tokens",
           needs=Role.ADMIN, handler=tokens, answer=TokensV1),
     Route(method="POST", path="/tokens", name="createToken", summary="Create a one-time enrolment token",

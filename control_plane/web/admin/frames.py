@@ -239,6 +239,28 @@ class AuditPageV1(Frame):
     limit: int = Field(default=100, ge=1, le=1000)
 
 
+class AgentRecordV1(Frame):
+    """A record of what an agent did, its exact text; ``fault``: what was wrong with its place when it came."""
+
+    id: int
+    received_at: Moment
+    text: str
+    fault: str
+
+
+class AgentRecordsV1(Frame):
+    """An agent's records, in the order in which they came."""
+
+    records: tuple[AgentRecordV1, ...]
+
+
+class AgentRecordsPageV1(Frame):
+    """Which part of them: at most ``limit``, after the one with the id ``after``."""
+
+    after: int = Field(default=0, ge=0)
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
 class TrustV1(Frame):
     """What agents pin, and the certificate that they and admins trust."""
 

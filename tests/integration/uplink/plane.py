@@ -35,7 +35,7 @@ async def serving(routes: Mapping[str, Handler], tls: ssl.SSLContext | None) -> 
     for route, handler in routes.items():
         method, path = route.split(" ")
         app.router.add_route(method, path, handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, auto_decompress=False)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
     try:

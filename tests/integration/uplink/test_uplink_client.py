@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 
 import pytest
@@ -10,6 +9,7 @@ from aiohttp import web
 from agent.model.errors import NotAuthorised, Refused, Retryable, Terminal, Unreachable
 from agent.uplink.client import HttpUplink
 from agent.uplink.faults import ConnectionCut
+from agent.wire.encodings import unpack
 from agent.wire.limits import MAX_INDEX_BYTES
 from agent.wire.problems import Code, problem
 from tests.integration.uplink.plane import CA, ME, serving, settings, uplink
@@ -170,9 +170,38 @@ async def test_a_report_arrives_compressed_and_numbered() -> None:
     async with uplink({"POST /v1/reports": reports}) as client:
         await client.report(stream="life", sequence=7, body=body)
     [(stream, sequence, encoding, received)] = taken
-    assert (stream, sequence, encoding) == ("life", "7", "gzip")
-    assert received == body  # aiohttp's server has decompressed it
-    assert len(gzip.compress(body)) < len(body) / 10
+    assert (stream, sequence, encoding) == ("life", "7", "zstd")
+    assert unpack(received, "zstd", limit=len(body), what="report") == body
+    assert len(received) < len(body) / 10
+
+
+async def test_a_control_plane_without_zstd_gets_gzip_from_then_on() -> None:
+    came: list[str] = []
+
+    async def reports(request: web.Request) -> web.Response:
+        came.append(request.headers["Content-Encoding"])
+        if came[-1] == "zstd":
+            return web.Response(status=415, body=problem(Code.UNSUPPORTED_ENCODING, "as gzip only"))
+        assert unpack(await request.read(), "gzip", limit=100, what="report") == b"{}"
+        return web.json_response({"duplicate": False})
+
+    async with uplink({"POST /v1/reports": reports}) as client:
+        await client.report(stream="life", sequence=1, body=b"{}")
+        await client.report(stream="life", sequence=2, body=b"{}")
+    assert came == ["zstd", "gzip", "gzip"]
+
+
+async def test_who_takes_no_encoding_at_all_is_asked_twice_and_no_more() -> None:
+    came: list[str] = []
+
+    async def reports(request: web.Request) -> web.Response:
+        came.append(request.headers["Content-Encoding"])
+        return web.Response(status=415)
+
+    async with uplink({"POST /v1/reports": reports}) as client:
+        with pytest.raises(Terminal, match="415"):
+            await client.report(stream="life", sequence=1, body=b"{}")
+    assert came == ["zstd", "gzip"]
 
 
 async def test_a_report_is_not_repeated_here() -> None:

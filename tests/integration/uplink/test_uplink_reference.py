@@ -20,10 +20,11 @@ from agent.uplink.client import HttpUplink
 from agent.uplink.enrol import enrol
 from agent.uplink.identity import Identity
 from agent.uplink.trust import first_bundle
-from agent.wire.codec import encode_report, parse_document
+from agent.wire.codec import parse_document
 from agent.wire.index import IndexVerifier
 from control_plane.server import ControlPlane
 from control_plane.settings import Ports, Settings
+from tests.support.told import a_report_of
 
 NORTH = ClusterSettings(name="north")
 HELLO = yaml.safe_load((Path(__file__).parents[3] / "config" / "examples" / "hello.yaml").read_text())
@@ -124,7 +125,7 @@ async def test_a_report_sent_twice_counts_once(plane: ControlPlane, tmp_path: Pa
 
     def body(revision: int) -> bytes:
         status = InstanceStatus(known, "hello", "ns", revision, "running", (), (), (), CLOCK.now())
-        return encode_report(agent=agent, instances=[status])
+        return a_report_of(agent, [status])
 
     async with HttpUplink(uplink, identity, clock=CLOCK) as client:
         await client.report(stream="life", sequence=1, body=body(1))

@@ -74,7 +74,7 @@ def test_what_is_gone_for_good_is_forgotten_once_its_last_status_was_told() -> N
     assert [status.id for status in last] == ["one"]
     statuses.told(last)
     assert statuses.everything() == {}
-    statuses.retell(last)
+    statuses.retell([status.id for status in last])
     assert statuses.untold() == ()
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from agent.model.changes import Action, Change
-from agent.model.desired import Standing
+from agent.model.desired import Entry, Standing
 from agent.model.facts import (
+    AuditNotKept,
     CacheFilled,
     ChangeApplied,
+    Enrolled,
     Fact,
     IndexAccepted,
     LeadershipLost,
@@ -18,6 +22,8 @@ from agent.model.facts import (
     ReconcileFinished,
     ReportDelayed,
     ReportDelivered,
+    RevisionAccepted,
+    SpoolDegraded,
     StateRefused,
     StoodBy,
 )
@@ -42,4 +48,8 @@ EVERY_FACT: tuple[Fact, ...] = (
     StoodBy(term=8, holder="canary"),
     LeaseFailed(reason="Unreachable", message="canary"),
     CacheFilled(took_seconds=0.25),
+    RevisionAccepted(Entry("canary-id", 4, "ab" * 32, 100)),
+    Enrolled("canary", datetime(2026, 1, 1, tzinfo=UTC)),
+    SpoolDegraded(reason="DiskFull", message="canary"),
+    AuditNotKept(reason="Conflict", message="canary"),
 )

@@ -13,15 +13,18 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Standing
 from agent.model.errors import Refused
 from agent.model.objects import ObjectRef
+from agent.model.spool import SpoolStanding
 from agent.model.status import AgentStatus, ComponentStatus, InstanceStatus
-from agent.ports import ReportCodec
-from agent.wire.codec import decode_report, encode_report, parse_document, read_document
+from agent.outgoing import ReportCodec
+from agent.wire.codec import parse_document, read_document
 from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_REPORT_BYTES
 from agent.wire.refusals import Reason
 from agent.wire.strict import canonical
+from agent.wire.telling import decode_report
+from tests.support.told import WIRE, a_report_of
 from tests.support.wire import CLUSTER, INSTANCE_ID, NOW, OTHER_ID, a_listed_document, some_document_data
 
-ENCODE: ReportCodec = encode_report
+CODEC: ReportCodec = WIRE
 
 CONDITION = Condition("Ready", Truth.FALSE, "PodsPending", "1 of 2 pods", NOW)
 CHANGE = Change(ObjectRef("apps/v1", "Deployment", "sales", "airflow-scheduler"), Action.REPAIR, "kubectl scaled it")
@@ -32,6 +35,7 @@ AGENT = AgentStatus(
     conditions=(CONDITION,),
     requests={"patch": 4, "get": 9},
     observed_at=NOW,
+    outbox=SpoolStanding(waiting=3, size=900, dropped={"health": 2, "logs": 0}),
 )
 INSTANCE = InstanceStatus(
     id=INSTANCE_ID,
@@ -96,7 +100,7 @@ def test_an_endless_document_is_refused() -> None:
 
 
 def test_a_report_tells_what_the_statuses_say() -> None:
-    report = decode_report(ENCODE(agent=AGENT, instances=[INSTANCE]))
+    report = decode_report(a_report_of(AGENT, [INSTANCE]))
     assert report.to_data() == {
         "schema": "perigee.dev/report/v1",
         "agent": {
@@ -113,6 +117,7 @@ def test_a_report_tells_what_the_statuses_say() -> None:
                 }
             ],
             "requests": {"get": 9, "patch": 4},
+            "outbox": {"waiting": 3, "bytes": 900, "dropped": {"health": 2}},
             "observedAt": "2026-01-31T12:00:00Z",
         },
         "instances": [
@@ -140,19 +145,20 @@ def test_a_report_tells_what_the_statuses_say() -> None:
                 "observedAt": "2026-01-31T12:00:00Z",
             }
         ],
+        "audit": [],
     }
 
 
 def test_times_go_out_in_utc_and_keep_their_fractions() -> None:
     local = (NOW + timedelta(microseconds=5)).astimezone(timezone(timedelta(hours=2)))
-    report = decode_report(encode_report(agent=replace(AGENT, observed_at=local), instances=[]))
+    report = decode_report(a_report_of(replace(AGENT, observed_at=local)))
     assert report.to_data()["agent"]["observedAt"] == "2026-01-31T12:00:00.000005Z"
     assert report.agent.observed_at == local
 
 
 def test_a_long_text_is_cut_and_changes_are_counted() -> None:
     long = replace(INSTANCE, conditions=(replace(CONDITION, message="x" * 5000),), changes=(CHANGE,) * 250)
-    (told,) = decode_report(encode_report(agent=AGENT, instances=[long])).instances
+    (told,) = decode_report(a_report_of(AGENT, [long])).instances
     assert (len(told.conditions[0].message), told.conditions[0].message[-2:]) == (4000, "x…")
     assert (len(told.changes), told.changes_omitted) == (200, 50)
 
@@ -160,31 +166,30 @@ def test_a_long_text_is_cut_and_changes_are_counted() -> None:
 def test_what_does_not_fit_is_told_with_less_detail() -> None:
     wordy = replace(CONDITION, message="y" * 4000)
     large = replace(INSTANCE, conditions=(wordy,) * 20, changes=(replace(CHANGE, why="z" * 4000),) * 100)
-    raw = encode_report(agent=AGENT, instances=[large] * 20)
-    assert len(raw) <= MAX_REPORT_BYTES
-    told = decode_report(raw).instances
-    assert len(told) == 20
-    assert (len(told[0].changes), told[0].changes_omitted) == (20, 80)
-    assert len(told[0].conditions[0].message) == 500
+    letter = WIRE.status(large)
+    assert len(letter.body) <= 128 * 1024
+    (told,) = decode_report(a_report_of(AGENT, [large])).instances
+    assert (len(told.changes), told.changes_omitted) == (20, 80)
+    assert len(told.conditions[0].message) == 500
 
 
-def test_too_many_instances_for_one_report_are_refused_with_what_to_do() -> None:
-    crowded = replace(INSTANCE, conditions=(replace(CONDITION, message="y" * 200),) * 64)
-    for instances in ([crowded] * 100, [INSTANCE] * 5001):
-        with pytest.raises(Refused) as caught:
-            encode_report(agent=AGENT, instances=instances)
-        assert (caught.value.reason, caught.value.path) == (Reason.TOO_LARGE, "report")
-        assert caught.value.hint == "report fewer instances at once"
+def test_too_much_for_one_report_is_refused_with_what_to_do() -> None:
+    crowded = replace(INSTANCE, conditions=(replace(CONDITION, message="y" * 2000),) * 30)
+    with pytest.raises(Refused) as caught:
+        a_report_of(AGENT, [crowded] * 20)
+    assert (caught.value.reason, caught.value.path) == (Reason.TOO_LARGE, "report")
+    assert caught.value.hint == "report fewer at once"
+    assert len(a_report_of(AGENT, [crowded] * 10)) <= MAX_REPORT_BYTES
 
 
 def test_bytes_that_could_not_be_decoded_do_not_stop_a_report() -> None:
     odd = b"caf\xe9".decode("utf-8", "surrogateescape")
-    raw = encode_report(agent=replace(AGENT, conditions=(replace(CONDITION, message=odd),)), instances=[])
+    raw = a_report_of(replace(AGENT, conditions=(replace(CONDITION, message=odd),)))
     assert decode_report(raw).agent.conditions[0].message == "caf?"
 
 
 def test_fields_of_a_newer_agent_are_ignored_and_a_newer_major_is_refused() -> None:
-    data = json.loads(encode_report(agent=AGENT, instances=[]))
+    data = json.loads(a_report_of(AGENT, []))
     assert decode_report(canonical({**data, "hosts": []})).agent.version == "0.1.0"
     with pytest.raises(Refused) as caught:
         decode_report(canonical({**data, "schema": "perigee.dev/report/v2"}))
@@ -192,7 +197,7 @@ def test_fields_of_a_newer_agent_are_ignored_and_a_newer_major_is_refused() -> N
 
 
 def test_a_malformed_report_is_refused_with_the_path() -> None:
-    data = json.loads(encode_report(agent=AGENT, instances=[INSTANCE]))
+    data = json.loads(a_report_of(AGENT, [INSTANCE]))
     data["instances"][0]["conditions"][0]["status"] = "Maybe"
     with pytest.raises(Refused) as caught:
         decode_report(canonical(data))
