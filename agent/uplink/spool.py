@@ -144,25 +144,30 @@ class DurableSpool(Spool):
             return act(self._file)
 
     def _opened(self, after: Exception | None = None) -> SpoolFile:
+        """The file on disk, a fresh one where the old one is damaged, or one in memory."""
+        if self._directory is None:
+            return self._in_memory()
         error = after
-        if self._directory is not None:
-            for _ in range(2):
-                if error is not None and _kind(error) is not _DAMAGED:
-                    break
-                try:
-                    if error is not None:
-                        self._set_aside(self._directory)
-                    return self._opening(self._directory, bound=self._bound(self._directory))
-                except (sqlite3.Error, OSError) as found:
-                    error = found
-        if error is not None:
-            kind = _kind(error)
-            self._trouble = SpoolTrouble(
-                kind.reason,
-                f"what waits to be told is kept in memory only, since of {self._directory} {kind.words}: {kind.hint}",
-            )
-            self._untold.append(self._trouble)
+        for _ in range(2):
+            if error is not None and _kind(error) is not _DAMAGED:
+                break
+            try:
+                if error is not None:
+                    self._set_aside(self._directory)
+                return self._opening(self._directory, bound=self._bound(self._directory))
+            except (sqlite3.Error, OSError) as found:
+                error = found
+        assert error is not None, "the loop ends in no other way"
+        self._degrade(_kind(error))
+        return self._in_memory()
+
+    def _in_memory(self) -> SpoolFile:
         return self._opening(None, bound=min(self._most or MEMORY_BYTES, MEMORY_BYTES))
+
+    def _degrade(self, kind: _Kind) -> None:
+        message = f"of {self._directory} {kind.words}, so what waits to be told is in memory only: {kind.hint}"
+        self._trouble = SpoolTrouble(kind.reason, message)
+        self._untold.append(self._trouble)
 
     def _bound(self, directory: Path) -> int:
         if self._most is not None:

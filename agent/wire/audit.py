@@ -18,8 +18,9 @@ from agent.model.audit import AuditEntry, AuditEvent
 from agent.model.changes import Change
 from agent.model.errors import Refused
 from agent.wire.frames import Frame, expect_schema, receive
+from agent.wire.limits import MAX_AUDIT_RECORD
 from agent.wire.refusals import Reason
-from agent.wire.reports import LONGEST_RECORD, ChangeV1, Name, Text
+from agent.wire.reports import ChangeV1, Name, Text
 from agent.wire.scalars import Counter53, Digest, Moment, Ordinal, encode_moment
 from agent.wire.strict import canonical, digest, parse_object
 
@@ -105,7 +106,7 @@ def sealed(chain: Chain, entry: AuditEntry) -> Iterator[tuple[bytes, Chain]]:
 
 def read_record(raw: bytes, *, what: str) -> Read:
     """The record that these bytes are. Raises Refused."""
-    data = parse_object(raw, limit=LONGEST_RECORD, what=what)
+    data = parse_object(raw, limit=4 * MAX_AUDIT_RECORD, what=what)
     expect_schema(data, AUDIT_SCHEMA)
     return Read(receive(AuditRecordV1, data, what=what)[0], digest(raw))
 

@@ -40,6 +40,12 @@ MAX_PROBLEM_BYTES: Final = 64 * 1024
 MAX_INSTANCES: Final = 5000
 """How many instances one index may list."""
 
+MAX_AUDIT_RECORDS: Final = 1000
+"""How many audit records one report may carry."""
+
+MAX_AUDIT_RECORD: Final = 64 * 1024
+"""How many characters one audit record may have."""
+
 MAX_SIGNATURES: Final = 16
 """How many signatures one envelope may carry."""
 

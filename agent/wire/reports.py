@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from agent.wire.frames import Frame
-from agent.wire.limits import MAX_INSTANCES
+from agent.wire.limits import MAX_AUDIT_RECORD, MAX_AUDIT_RECORDS, MAX_INSTANCES
 from agent.wire.scalars import Counter53, Moment
 
 REPORT_SCHEMA: Final = "perigee.dev/report/v1"
@@ -21,15 +21,13 @@ SEQUENCE_HEADER: Final = "Perigee-Sequence"
 MOST_CONDITIONS: Final = 64
 MOST_COMPONENTS: Final = 128
 MOST_CHANGES: Final = 200
-MOST_RECORDS: Final = 1000
-LONGEST_RECORD: Final = 64 * 1024
 LONGEST_TEXT: Final = 4000
 LONGEST_WORD: Final = 316
 """A label key of Kubernetes, the longest name that is reported."""
 
 Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
 Name = Annotated[str, StringConstraints(max_length=LONGEST_WORD)]
-RecordText = Annotated[str, StringConstraints(max_length=LONGEST_RECORD)]
+RecordText = Annotated[str, StringConstraints(max_length=MAX_AUDIT_RECORD)]
 
 
 class ConditionV1(Frame):
@@ -115,4 +113,4 @@ class ReportV1(Frame):
     schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
     agent: AgentReportV1
     instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
-    audit: tuple[RecordText, ...] = Field(default=(), max_length=MOST_RECORDS)
+    audit: tuple[RecordText, ...] = Field(default=(), max_length=MAX_AUDIT_RECORDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +11,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
+from agent.wire.encodings import pack
 from control_plane.server import ControlPlane
 from control_plane.settings import Limits, Settings
 from tests.control_plane.documents import FINANCE, SALES, a_document, a_report, a_status, new_id
@@ -44,10 +44,13 @@ async def test_a_report_is_kept_as_the_last_status(plane: ControlPlane, agent: C
     assert cluster.agent["requests"] == {"get": 7}
 
 
-async def test_a_compressed_report_is_the_same_report(plane: ControlPlane, agent: Caller, clock: StillClock) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+async def test_a_compressed_report_is_the_same_report(
+    plane: ControlPlane, agent: Caller, clock: StillClock, encoding: str
+) -> None:
     told = a_status(clock.now())
-    body = gzip.compress(a_report(clock.now(), told))
-    reply = await agent.report(body, headers={"Content-Encoding": "gzip"})
+    body = pack(a_report(clock.now(), told), encoding)
+    reply = await agent.report(body, headers={"Content-Encoding": encoding})
     assert reply.status == 200
     assert await plane.statuses("east") == {SALES: told}
 
@@ -153,10 +156,11 @@ async def test_what_is_no_report_is_refused_and_does_not_move_the_stream(
     assert (await agent.report(a_report(clock.now()), sequence=1)).json == {"duplicate": False}
 
 
-async def test_a_small_body_that_unpacks_without_end_is_cut_off(agent: Caller) -> None:
-    bomb = gzip.compress(b" " * 50_000_000)
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+async def test_a_small_body_that_unpacks_without_end_is_cut_off(agent: Caller, encoding: str) -> None:
+    bomb = pack(b" " * 50_000_000, encoding)
     assert len(bomb) < 100_000
-    refused = await agent.report(bomb, headers={"Content-Encoding": "gzip"})
+    refused = await agent.report(bomb, headers={"Content-Encoding": encoding})
     assert (refused.status, refused.code) == (413, "TooLarge")
 
 

@@ -40,5 +40,5 @@ def test_the_page_tells_every_command() -> None:
     root = get_command(app)
     assert isinstance(root, TyperGroup)
     told = {command for _, _, command in ROWS if command}
-    assert names(root) - told == {"control-plane serve"}
+    assert names(root) - told == {"control-plane serve", "audit verify"}
     assert told <= names(root)

@@ -19,7 +19,16 @@ from agent.model.errors import (
     Unreachable,
 )
 from agent.uplink import faults
-from agent.uplink.faults import ALERTS, NEW_TOKEN, Answer, ConnectionCut, ServerNotVerified, from_status, translated
+from agent.uplink.faults import (
+    ALERTS,
+    NEW_TOKEN,
+    Answer,
+    ConnectionCut,
+    EncodingNotTaken,
+    ServerNotVerified,
+    from_status,
+    translated,
+)
 from agent.wire.problems import STATUS, Code, problem
 
 URL = "https://plane.test:8443/v1/desired"
@@ -128,7 +137,7 @@ def answer(status: int, body: bytes = b"<html>proxy</html>") -> Answer:
         (408, ConnectionCut),
         (409, Conflict),
         (413, Terminal),
-        (415, Terminal),
+        (415, EncodingNotTaken),
         (429, Throttled),
         (500, Retryable),
         (501, Retryable),

@@ -13,9 +13,8 @@ from agent.model.desired import Entry
 from agent.model.errors import Refused
 from agent.model.objects import ObjectRef
 from agent.wire.audit import Chain, fault, read_record, sealed, verify
-from agent.wire.limits import MAX_REPORT_BYTES
+from agent.wire.limits import MAX_AUDIT_RECORD, MAX_REPORT_BYTES
 from agent.wire.refusals import Reason
-from agent.wire.reports import LONGEST_RECORD
 from tests.support.clock import BEGIN
 
 REFUSED = AuditEntry(BEGIN, AuditEvent.REFUSED, "index", "BadSignature", "no key of ours signed it")
@@ -103,7 +102,7 @@ def test_every_change_of_a_pass_is_in_records_that_fit() -> None:
     entry = AuditEntry(BEGIN, AuditEvent.CHANGED, "one", changes=(change,) * 120)
     records, _ = chained([entry])
     assert [len(read_record(raw, what="r").record.changes) for raw in records] == [50, 50, 20]
-    assert all(len(raw) <= LONGEST_RECORD < MAX_REPORT_BYTES for raw in records)
+    assert all(len(raw) <= MAX_AUDIT_RECORD < MAX_REPORT_BYTES for raw in records)
     assert verify(records).records == 3
 
 

@@ -107,6 +107,8 @@ def test_the_page_tells_the_limits_that_the_code_has() -> None:
         "error answer": f"{limits.MAX_PROBLEM_BYTES // KIBI} KiB",
         "documents in one request": str(limits.MAX_DOCUMENTS_PER_REQUEST),
         "instances in one index or report": str(limits.MAX_INSTANCES),
+        "audit record": f"{limits.MAX_AUDIT_RECORD} characters",
+        "audit records in one report": str(limits.MAX_AUDIT_RECORDS),
         "signatures in one envelope": str(limits.MAX_SIGNATURES),
         "wait of a poll": f"{limits.MAX_WAIT_SECONDS} seconds",
     }
