@@ -47,7 +47,7 @@ async def test_a_standby_only_watches_and_takes_over_at_once_from_one_that_stops
     async with AsyncExitStack() as first_life:
         first = await first_life.enter_async_context(path.agent())
         before = await leads(first)
-        async with path.agent() as second:
+        async with path.agent(spool={"directory": path.directory / "second"}) as second:
             await second.wait(lambda fact: isinstance(fact, StoodBy))
             await path.publish(instance_id)
             await path.told(instance_id, ready)
