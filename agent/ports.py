@@ -14,8 +14,9 @@ from agent.model.facts import Fact
 from agent.model.guard import Guard
 from agent.model.journal import Deed
 from agent.model.lease import LeaseRecord
-from agent.model.objects import MANAGER, Inventory, Manifest, ObjectRef, Owned
+from agent.model.objects import MANAGER, Inventory, KnownSecret, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen
+from agent.model.secrets import FoundSecrets, SecretWant
 
 
 class Clock(Protocol):
@@ -187,10 +188,13 @@ class Inventories(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeyDemand:
-    """A key that an instance needs: its name in the Secret, and how it looks (``fernet``, ``password``, ``token``)."""
+    """A key that an instance needs: its name in the Secret, and how it looks (``fernet``, ``password``, ``token``).
+    ``length`` None: what is usual for the form.
+    """
 
     name: str
     form: str
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +241,26 @@ class Keys(Protocol):
 
     async def forget(self, instance_id: str) -> None:
         """Delete the second copy: only on a tombstone that retains no keys."""
+        ...
+
+
+class SecretValues(Protocol):
+    """The secret values that documents name: found where they are, and put where the instance's pods read them."""
+
+    async def find(
+        self, place: KeyPlace, wants: Sequence[SecretWant], *, known: Mapping[str, KnownSecret]
+    ) -> FoundSecrets:
+        """Read and open them. ``known``: what was known of them last.
+
+        What is wrong with one value is its problem in the answer; what ails the server or our rights is raised.
+        """
+        ...
+
+    async def place(self, place: KeyPlace, found: FoundSecrets, *, keep: Collection[str]) -> Owned:
+        """Put them into the instance's Secret; the values of ``keep`` (paths) stay there as they are.
+
+        Raises ObjectRefused where a Secret of that name is somebody else's, Missing where a value to keep is gone.
+        """
         ...
 
 

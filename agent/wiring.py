@@ -24,8 +24,10 @@ from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.lease import ClusterLease
+from agent.cluster.places import Places
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
+from agent.cluster.values import Opening, ResolvedSecrets
 from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
 from agent.inspection.sight import Sight, Target
@@ -64,6 +66,7 @@ from agent.uplink.spool import DurableSpool
 from agent.uplink.spool import opened as spool_opened
 from agent.uplink.trust import first_bundle
 from agent.wire.index import IndexVerifier
+from agent.wire.sealing import SealedFor, open_sealed, refuse_unusable
 from agent.wire.telling import WireReports
 from agent.wire.trust import TrustBundle
 
@@ -171,7 +174,7 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
         rules = ClusterGuard(base.client, settings.cluster.namespace)
         verifier = IndexVerifier(bundle, settings.cluster.name)
         poll_ports = PollPorts(uplink, verifier, ClusterState(shelf), telemetry, clock)
-        effects = _effects(base, shelf, term)
+        effects = _effects(base, shelf, term, identity)
         keeping = KeepAuditLoop(
             KeepPorts(ClusterAudit(shelf), base.spool, telemetry, clock), seconds=_KEEP_AFTER * settings.report.seconds
         )
@@ -197,12 +200,22 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
         await keeping.finish()
 
 
-def _effects(base: _Base, shelf: SecretShelf, term: Term) -> Effects:
+def _effects(base: _Base, shelf: SecretShelf, term: Term, identity: Identity) -> Effects:
     """What passes may do to the world, written down under this term."""
     verbs = ClusterVerbs(base.client, base.cluster.observation)
-    keys = GeneratedKeys(base.client, shelf, verbs)
-    records = Records(ClusterInventories(shelf), keys, ClusterJournal(shelf, term))
+    keys, values = GeneratedKeys(base.client, shelf, verbs), _values(base, shelf, verbs, identity)
+    records = Records(ClusterInventories(shelf), keys, values, ClusterJournal(shelf, term))
     return Effects(base.cluster, verbs, records, base.telemetry, base.clock)
+
+
+def _values(base: _Base, shelf: SecretShelf, verbs: ClusterVerbs, identity: Identity) -> ResolvedSecrets:
+    """Secret values, opened with this identity's sealing key."""
+    name, sealing = base.settings.cluster.name, identity.keys.sealing
+    opening = Opening(
+        lambda instance, path, text: open_sealed(text, sealing, SealedFor(name, instance, path)),
+        lambda value, path: refuse_unusable(value, path=path),
+    )
+    return ResolvedSecrets(shelf, Places(base.client, verbs), opening, shared=base.settings.secrets.namespaces)
 
 
 def _keep_pass(effects: Effects, settings: Settings, guarding: Guarding) -> KeepPass:
@@ -364,6 +377,7 @@ def _reconcile_pace(settings: Settings) -> ReconcilePace:
         resync_seconds=reconcile.resync_seconds,
         survey_seconds=reconcile.survey_seconds,
         compare_seconds=reconcile.compare_seconds,
+        secret_seconds=settings.secrets.seconds,
         least_backoff_seconds=reconcile.backoff.min_seconds,
         most_backoff_seconds=reconcile.backoff.max_seconds,
     )

@@ -23,6 +23,7 @@ import yaml
 from agent import __version__
 from agent.cli import cluster, guard
 from agent.cli.files import content, documents
+from agent.cli.seal import seal
 from agent.model.errors import AgentError, Misconfigured, NotAuthorised, Refused, Unreachable
 from agent.settings import Setting, effective
 
@@ -121,6 +122,7 @@ def root() -> typer.Typer:
     )
     app.command("agent")(agent)
     app.command("render")(render)
+    app.command("seal")(seal)
     app.command("version")(version)
     config = typer.Typer(help="The agent's own settings.", no_args_is_help=True)
     config.command("show")(config_show)
@@ -201,7 +203,7 @@ def render(
     if output is Output.JSON:
         typer.echo(json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}, indent=2))
         return
-    typer.echo("# Checksums of generated keys and of their users are placeholders: keys are made in the cluster.")
+    typer.echo("# Checksums of keys and secret values are placeholders: only the cluster knows them.")
     typer.echo(yaml.dump_all(manifests, Dumper=_FAST_DUMPER, sort_keys=False, explicit_start=True, width=120), nl=False)
 
 
@@ -212,6 +214,7 @@ def version(output: Form = Output.YAML) -> None:
 
 
 def _rendered(file: Path) -> Iterator[dict[str, Any]]:
+    from agent.model.secrets import wants
     from agent.rendering import RenderInputs, demanded_keys
     from agent.rendering import render as rendering
     from agent.wire.codec import instance_of
@@ -226,7 +229,8 @@ def _rendered(file: Path) -> Iterator[dict[str, Any]]:
         checksums = {
             demand.name: hashlib.sha256(demand.name.encode()).hexdigest() for demand in demanded_keys(instance)
         }
-        yield from (one.manifest for one in rendering(RenderInputs(instance, checksums)))
+        resolved = {want.path: hashlib.sha256(want.path.encode()).hexdigest() for want in wants(instance)}
+        yield from (one.manifest for one in rendering(RenderInputs(instance, checksums, None, resolved)))
 
 
 def _annotated(values: Iterable[Setting]) -> Iterator[str]:

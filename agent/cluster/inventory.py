@@ -11,7 +11,7 @@ import orjson
 
 from agent.cluster.secrets import SecretShelf, Stored
 from agent.model.errors import AgentError, Misconfigured
-from agent.model.objects import Ceded, Inventory, ObjectRef, Owned
+from agent.model.objects import Ceded, Inventory, KnownSecret, ObjectRef, Owned
 
 _ROLE = "inventory"
 _PREFIX = "perigee-inventory-"
@@ -104,6 +104,7 @@ def _encoded(inventory: Inventory) -> bytes:
             "inputs": inventory.inputs,
             "renderer": inventory.renderer,
             "keys": dict(inventory.keys),
+            "secrets": {path: [one.source, one.checksum] for path, one in inventory.secrets.items()},
             "namespaceCreated": inventory.namespace_created,
             "owned": lines,
         },
@@ -122,6 +123,7 @@ def _parsed(stored: Stored) -> Inventory:
         renderer=read["renderer"],
         owned=tuple(_owned(line) for line in read["owned"]),
         keys=read["keys"],
+        secrets={path: KnownSecret(*known) for path, known in read.get("secrets", {}).items()},
         namespace_created=read["namespaceCreated"],
         fields=stored.content.get("fields", b""),
         resource_version=stored.resource_version,

@@ -99,7 +99,9 @@ def _rendered(sight: Sight, found: Found) -> tuple[Rendered, ...]:
     document = found.document
     if document is None or document.instance.state is State.DELETED:
         return ()
-    return render(RenderInputs(document.instance, found.inventory.keys, sight.policy.account))
+    return render(
+        RenderInputs(document.instance, found.inventory.keys, sight.policy.account, found.inventory.secret_checksums)
+    )
 
 
 def _named(named: str, refs: Iterable[ObjectRef]) -> ObjectRef:

@@ -39,7 +39,7 @@ def _leaving(sight: Sight, document: Document, inventory: Inventory) -> View:
 def _staying(sight: Sight, document: Document, inventory: Inventory) -> View:
     instance = document.instance
     seen, surveyed = sight.cluster.seen(instance.id), sight.cluster.surveyed(instance.id)
-    rendered = render(RenderInputs(instance, inventory.keys, sight.policy.account))
+    rendered = render(RenderInputs(instance, inventory.keys, sight.policy.account, inventory.secret_checksums))
     sight.policy.guarding.check(instance, lambda: rendered)
     known = [one for one in rendered if surveyed or one.ref.kind not in UNWATCHED]
     changes = tuple(planned.change for planned in diff(known, remembered=inventory.by_ref(), seen=seen))

@@ -15,6 +15,7 @@ from agent.inspection.trial import (
     TrialInventories,
     TrialJournal,
     TrialKeys,
+    TrialSecrets,
     TrialVerbs,
 )
 from agent.loops.effects import Effects, Records
@@ -119,7 +120,8 @@ class _Trial:
         self._cluster = TrialCluster(sight, self._notes, originals)
         verbs = TrialVerbs(sight, self._notes, originals, quick=quick)
         keys = TrialKeys(self._notes, self._cluster)
-        records = Records(TrialInventories(sight.inventories), keys, TrialJournal(sight.journal))
+        values = TrialSecrets(self._notes, self._cluster)
+        records = Records(TrialInventories(sight.inventories), keys, values, TrialJournal(sight.journal))
         self.effects = Effects(self._cluster, verbs, records, Silence(), sight.clock)
 
     async def keep(self, document: Document) -> View:
@@ -143,7 +145,7 @@ class _Trial:
     def _places(self, view: View, changes: Iterable[ObjectRef]) -> Mapping[ObjectRef, tuple[int, Stage | None]]:
         """Each object's place in the order of work; a volume has that of its set."""
         stages = order(view.document.instance.state)
-        rendered = self._rendered(view.document.instance, keys=view.inventory.keys)
+        rendered = self._rendered(view.document.instance, view.inventory)
         ordered = sorted(rendered, key=lambda one: stages.index(one.stage))
         places: dict[ObjectRef, tuple[int, Stage | None]] = {
             one.ref: (place, one.stage) for place, one in enumerate(ordered)
@@ -152,11 +154,12 @@ class _Trial:
         claims = [ref for ref in changes if ref.kind == "PersistentVolumeClaim"]
         return places | {claim: place for claim in claims for name, place in sets.items() if name in claim.name}
 
-    def _rendered(self, instance: Instance, *, keys: Mapping[str, str] | None = None) -> tuple[Rendered, ...]:
+    def _rendered(self, instance: Instance, known: Inventory | None = None) -> tuple[Rendered, ...]:
         """What is wanted; nothing, where the pass itself will say what is wrong with it."""
-        known = self._inventory.keys if keys is None else keys
+        record = known or self._inventory
+        account = self._sight.policy.account
         try:
-            return render(RenderInputs(instance, known, self._sight.policy.account))
+            return render(RenderInputs(instance, record.keys, account, record.secret_checksums))
         except AgentError:
             return ()
 

@@ -16,8 +16,9 @@ from agent.model.changes import Action, Change
 from agent.model.errors import AgentError, FieldConflict, OwnedField
 from agent.model.facts import Fact
 from agent.model.journal import Deed
-from agent.model.objects import MANAGER, SCALE_MANAGER, Inventory, Manifest, ObjectRef, Owned
+from agent.model.objects import MANAGER, SCALE_MANAGER, Inventory, KnownSecret, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen, Work, Workload
+from agent.model.secrets import FoundSecrets, SecretWant
 from agent.planning.fields import Fields, without
 from agent.planning.observing import observed
 from agent.planning.ownership import digest_of
@@ -226,6 +227,37 @@ class TrialKeys:
 
     async def forget(self, instance_id: str) -> None:
         """The pass itself tells of it."""
+
+
+class TrialSecrets:
+    """Implements ``ports.SecretValues``: no value is read, opened or placed."""
+
+    def __init__(self, notes: Notes, cluster: TrialCluster) -> None:
+        self._notes = notes
+        self._cluster = cluster
+
+    async def find(
+        self, place: KeyPlace, wants: Sequence[SecretWant], *, known: Mapping[str, KnownSecret]
+    ) -> FoundSecrets:
+        """Of those that come from where they came from, what is known; of others a stand-in."""
+        del place
+        return FoundSecrets(
+            {
+                want.path: known[want.path]
+                if want.path in known and known[want.path].source == want.source
+                else KnownSecret(want.source, digest_of(want.path)[:32])
+                for want in wants
+            }
+        )
+
+    async def place(self, place: KeyPlace, found: FoundSecrets, *, keep: Collection[str]) -> Owned:
+        """They would be put there."""
+        del keep
+        live = self._cluster.seen(place.instance_id).get(place.ref)
+        action = Action.CREATE if live is None else Action.UPDATE
+        paths = ", ".join(sorted(found.known))
+        self._notes.keys.append(Change(place.ref, action, f"the secret values that the document names: {paths}"))
+        return Owned(place.ref, live.uid if live is not None else "not-made-yet")
 
 
 class TrialInventories:

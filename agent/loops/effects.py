@@ -9,15 +9,16 @@ from agent.model.changes import Change
 from agent.model.facts import ChangeApplied
 from agent.model.journal import Deed
 from agent.model.observed import Seen
-from agent.ports import Clock, Cluster, Inventories, Journal, Keys, Telemetry, Verbs
+from agent.ports import Clock, Cluster, Inventories, Journal, Keys, SecretValues, Telemetry, Verbs
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What is kept in the cluster of what was done."""
+    """What is kept in the cluster of what was done, keys and secret values included."""
 
     inventories: Inventories
     keys: Keys
+    secrets: SecretValues
     journal: Journal
 
 

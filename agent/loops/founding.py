@@ -16,8 +16,9 @@ from agent.loops.effects import Effects
 from agent.loops.progress import Progress
 from agent.loops.renderings import Rendering, Renderings
 from agent.loops.rights import once_allowed
+from agent.loops.supplying import Supply
 from agent.loops.surveys import Surveys
-from agent.model.instance import State
+from agent.model.instance import Instance, State
 from agent.model.labels import INSTANCE
 from agent.model.objects import ObjectRef, Owned, Rendered, Stage
 from agent.planning import guard
@@ -38,24 +39,24 @@ class Founding:
         self._effects = effects
         self._renderings = renderings
         self._surveys = surveys
+        self.supply = Supply(effects)
         self._claims: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def lay(self, progress: Progress, applier: Applier) -> tuple[Rendering, tuple[Stage, Gate] | None]:
         """Namespace, rights and keys; returns what shall stand on them, and what is not there yet."""
         instance = progress.instance
-        place = KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
+        place = _keys_of(instance)
         # Two instances that want one namespace must not both find it free.
         async with self._claim_lock(instance.namespace):
             await self._claim(progress)
             await self._look_around(progress, applier)
             held = await self._keys(progress, place)
-            rendering = self._renderings.whole(progress)
-            # Asleep, zero is an order, whoever scales: there is nothing to hand over.
-            progress.starts = dict(rendering.starts) if instance.state is State.RUNNING else {}
-            if progress.inventory.inputs != rendering.key:
-                # From the first apply on, the objects are no longer those of the inputs before.
-                progress.inventory = replace(progress.inventory, inputs="")
-            await self._intend(progress, rendering.objects, place.ref)
+            self.supply.trim(progress)
+            rendering = self._rendered(progress)
+            supplied = self.supply.wanted(instance)
+            # Where secret values are still to be had, what they show in is not known yet: only the ground is.
+            ground = [one for one in rendering.objects if one.stage is Stage.NAMESPACE or not supplied]
+            await self._intend(progress, ground, place.ref)
             home = [one for one in rendering.objects if one.ref.kind == "Namespace"]
             for planned in diff(home, remembered=progress.lines, seen=self._effects.cluster.seen(instance.id)):
                 await applier.carry_out(progress, planned)
@@ -67,7 +68,31 @@ class Founding:
         if held is not None:
             owned = await self._once_allowed(progress, lambda: self._placed(progress, place, held))
             progress.remember(owned)
-        return rendering, None
+        return (await self._supplied(progress) if supplied else rendering), None
+
+    def _rendered(self, progress: Progress) -> Rendering:
+        rendering = self._renderings.whole(progress)
+        # Asleep, zero is an order, whoever scales: there is nothing to hand over.
+        progress.starts = dict(rendering.starts) if progress.instance.state is State.RUNNING else {}
+        if progress.inventory.inputs != rendering.key:
+            # From the first apply on, the objects are no longer those of the inputs before.
+            progress.inventory = replace(progress.inventory, inputs="")
+        return rendering
+
+    async def _supplied(self, progress: Progress) -> Rendering:
+        """Bring the secret values, and return what shows in the objects of them."""
+        found = await self._once_allowed(progress, lambda: self.supply.find(progress))
+        rendering, unsettled = self._rendered(progress), self.supply.unsettled(progress)
+        await self._intend(progress, rendering.objects, self.supply.ref(progress.instance))
+        if unsettled:
+            await self._once_allowed(progress, lambda: self.supply.place(progress, found))
+        self.supply.done(progress)
+        return rendering
+
+    def secrets(self, instance: Instance) -> tuple[ObjectRef, ...]:
+        """The Secrets that belong to the instance and are not rendered."""
+        more = (self.supply.ref(instance),) if self.supply.wanted(instance) else ()
+        return (_keys_of(instance).ref, *more)
 
     async def save(self, progress: Progress) -> None:
         """Write the record, if it says something new."""
@@ -122,8 +147,8 @@ class Founding:
                 progress.remember(replace(owned, rendered=""))
                 intended.append(one.ref)
         now, saved = progress.inventory, progress.saved
-        before = (saved.keys, saved.namespace_created, saved.inputs)
-        if intended or (now.keys, now.namespace_created, now.inputs) != before:
+        before = (saved.keys, saved.secrets, saved.namespace_created, saved.inputs)
+        if intended or (now.keys, now.secrets, now.namespace_created, now.inputs) != before:
             await self.save(progress)
 
     async def survey(self, progress: Progress, applier: Applier) -> None:
@@ -153,6 +178,10 @@ class Founding:
 
     async def _once_allowed(self, progress: Progress, call: Callable[[], Awaitable[Answer]]) -> Answer:
         return await (once_allowed(self._effects.clock, call) if progress.changes else call())
+
+
+def _keys_of(instance: Instance) -> KeyPlace:
+    return KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
 
 
 def _admits(rendered: Rendered) -> bool:

@@ -27,8 +27,8 @@ from agent.model.observed import Seen
 from agent.planning import guard, scaling, windows
 from agent.planning.diff import UNWATCHED, Planned, diff, renewed, settled, superseded
 from agent.planning.health import View
-from agent.planning.stages import BINDING, Expected, Gate, Readiness, failed, gate, order, standing
-from agent.rendering import KEYS_SECRET, RENDERER_VERSION, AgentAccount
+from agent.planning.stages import BINDING, SUPPLIED, Expected, Gate, Readiness, failed, gate, order, standing
+from agent.rendering import RENDERER_VERSION, AgentAccount
 
 _PARALLEL_APPLIES = 8
 _ROLLING = frozenset({"Deployment", "StatefulSet"})
@@ -82,6 +82,7 @@ class KeepPass:
             blocked=tuple(progress.blocked.values()),
             leftover=progress.leftover,
             deferred=progress.deferred,
+            unsupplied=tuple(progress.unsupplied.values()),
         )
 
     @property
@@ -101,6 +102,7 @@ class KeepPass:
         self._renderings.forget(instance_id)
         self._surveys.forget(instance_id)
         self._policy.guarding.forget(instance_id)
+        self._founding.supply.forget(instance_id)
         self._applier.forget(instance_id)
         self.rolls.release(instance_id)
 
@@ -126,7 +128,8 @@ class KeepPass:
         if look.survey and progress.saved.namespace:
             await self._founding.survey(progress, self._applier)
         rendering = self._renderings.of(progress)
-        if self._finished(progress, rendering) and not look.comparing:
+        supplied = not self._founding.supply.due(progress, look)
+        if supplied and self._finished(progress, rendering) and not look.comparing:
             pending = self._gates(progress, rendering)
             if pending is None:
                 # A revision that shows in no object is carried out all the same.
@@ -188,6 +191,8 @@ class KeepPass:
         self, progress: Progress, rendering: Rendering, stages: Sequence[Stage], held_back: frozenset[ObjectRef]
     ) -> Pending | None:
         for stage in stages:
+            if stage in SUPPLIED and progress.lacking:
+                return stage, Gate(Readiness.WAITING, None, progress.lacking)
             wanted = [one for one in rendering.objects if one.stage is stage]
             planned = diff(wanted, remembered=progress.lines, seen=self._seen(progress))
             await self._scale(progress, rendering, wanted)
@@ -277,8 +282,7 @@ class KeepPass:
     async def _prune(self, progress: Progress, rendered: Sequence[Rendered]) -> None:
         """Delete what was replaced, never while its replacement is blocked; forget lines that stand for nothing."""
         seen = self._seen(progress)
-        keys = ObjectRef("v1", "Secret", progress.instance.namespace, KEYS_SECRET)
-        wanted = {keys, *(one.ref for one in rendered)}
+        wanted = {*self._founding.secrets(progress.instance), *(one.ref for one in rendered)}
         going = superseded(wanted, owned=tuple(progress.lines.values()), seen=seen)
         if len(going) > self._policy.prune_limit:
             progress.leftover = TooMuchToPrune(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from agent.model.changes import Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError
-from agent.model.instance import Instance
+from agent.model.instance import Instance, State
 from agent.model.objects import Inventory, Manifest, ObjectRef, Owned
 from agent.planning.fields import Fields, members, pack, text, unpack
 from agent.planning.rounds import share_of
@@ -17,13 +17,14 @@ from agent.planning.rounds import share_of
 class Look:
     """How closely a pass looks. ``again``: what failed is tried anew. ``survey``: also kinds that no watch covers.
     ``compare``: every object is compared in full, by an apply that is not carried out; ``shares``: only these shares
-    of them are (``planning.rounds``).
+    of them are (``planning.rounds``). ``secrets``: secret values are read again where they come from.
     """
 
     again: bool = False
     survey: bool = False
     compare: bool = False
     shares: frozenset[int] = frozenset()
+    secrets: bool = False
 
     def __or__(self, other: Look) -> Look:
         return Look(
@@ -31,6 +32,7 @@ class Look:
             self.survey or other.survey,
             self.compare or other.compare,
             self.shares | other.shares,
+            self.secrets or other.secrets,
         )
 
     @property
@@ -50,7 +52,8 @@ class Progress:
     ``fresh``: the namespace was made by this very pass, so that nobody else's object can be in it. ``starts`` are the
     numbers that workloads of somebody else's scaling begin with. ``former`` are the objects as they were rendered from
     the document before, where that is still known, and ``changing`` the lines of those that are about to change, as
-    they were. ``deferred`` says what the pass left for later.
+    they were. ``deferred`` says what the pass left for later. ``unsupplied``: why secret values cannot be had, by the
+    path of their field; ``unknown`` are those of which no value is there to go on with.
     """
 
     document: Document
@@ -66,6 +69,8 @@ class Progress:
     fresh: bool = False
     deferred: str = ""
     leftover: AgentError | None = None
+    unsupplied: dict[str, AgentError] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
 
     @classmethod
     def begun(cls, document: Document, inventory: Inventory) -> Progress:
@@ -77,6 +82,13 @@ class Progress:
     def instance(self) -> Instance:
         """What is wanted."""
         return self.document.instance
+
+    @property
+    def lacking(self) -> str:
+        """What keeps pods from being started with all that they want, in words; empty if nothing does."""
+        if not self.unknown or self.instance.state is not State.RUNNING:
+            return ""
+        return f"there is no value yet of {', '.join(sorted(self.unknown))}"
 
     def remember(self, owned: Owned, fields: Fields | None = None) -> None:
         """Keep what was applied, and the fields that it made ours."""

@@ -23,6 +23,7 @@ from agent.model.errors import AgentError, Conflict, Retryable
 from agent.model.facts import ReconcileFailed, ReconcileFinished
 from agent.model.instance import State
 from agent.model.objects import Inventory
+from agent.model.secrets import wants
 from agent.planning import rounds, windows
 from agent.planning.health import View, failure, status
 
@@ -36,14 +37,15 @@ _TICK_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ReconcilePace:
-    """The rhythm: instances at once, seconds between looks, surveys and full comparisons of each instance, and the
-    bounds of the waits after failures.
+    """The rhythm: instances at once, seconds between looks, surveys, full comparisons and looks at the secret values of
+    each instance, and the bounds of the waits after failures.
     """
 
     concurrency: int
     resync_seconds: float
     survey_seconds: float
     compare_seconds: float
+    secret_seconds: float
     least_backoff_seconds: float
     most_backoff_seconds: float
 
@@ -136,11 +138,13 @@ class ReconcileLoop:
         looks = (
             (pace.resync_seconds, Look()),
             (pace.survey_seconds, Look(survey=True)),
+            (pace.secret_seconds, Look(secrets=True)),
         )
         while not await self._effects.clock.wait(stop, seconds=_TICK_SECONDS):
             until, ids = self._effects.clock.now().timestamp(), self._accepted.desired.documents
             for period, look in looks:
-                for instance_id in rounds.due(ids, period_seconds=period, since=since, until=until):
+                subject = ids if not look.secrets else [key for key, one in ids.items() if wants(one.instance)]
+                for instance_id in rounds.due(subject, period_seconds=period, since=since, until=until):
                     self._ask(instance_id, look, Urgency.ROUTINE)
             compared = rounds.shares_due(ids, period_seconds=pace.compare_seconds, since=since, until=until)
             for instance_id, share in compared:

@@ -118,6 +118,7 @@ class RemovePass:
             inventory,
             owned=tuple(owned for owned in inventory.owned if owned.ref in seen),
             inputs="",
+            secrets={},
             revision=document.entry.revision,
         )
         if not left.keys and not kept_volumes(seen, instance.retain):

@@ -6,7 +6,7 @@ The manifests themselves are not kept: they are large, and are needed only when 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.loops.progress import Progress
 from agent.model.instance import Instance
@@ -21,6 +21,7 @@ class Rendering:
 
     instance: Instance
     keys: Mapping[str, str]
+    secrets: Mapping[str, str]
     key: str
     awaited: tuple[Expected, ...]
     starts: Mapping[ObjectRef, int]
@@ -35,10 +36,11 @@ class Renderings:
         self._known: dict[str, Rendering] = {}
 
     def of(self, progress: Progress) -> Rendering:
-        """The rendering for the instance and the keys that its record names; its objects may be missing."""
+        """The rendering for the instance, keys and secrets that its record names; its objects may be missing."""
         known = self._known.get(progress.instance.id)
-        keys = progress.inventory.keys
-        if known is not None and known.instance is progress.instance and known.keys == keys:
+        record = progress.inventory
+        same = known is not None and known.instance is progress.instance
+        if known is not None and same and known.keys == record.keys and known.secrets == record.secret_checksums:
             return known
         return self.whole(progress)
 
@@ -46,13 +48,21 @@ class Renderings:
         """The same, rendered now, with its objects; what they were before another document came is left in progress."""
         known = self._known.get(progress.instance.id)
         if known is not None and known.instance is not progress.instance:
-            before = render(RenderInputs(known.instance, known.keys, self._account))
+            before = render(RenderInputs(known.instance, known.keys, self._account, known.secrets))
             progress.former = {one.ref: one.manifest for one in before}
-        inputs = RenderInputs(progress.instance, progress.inventory.keys, self._account)
+        record = progress.inventory
+        inputs = RenderInputs(progress.instance, record.keys, self._account, record.secret_checksums)
         objects = render(inputs)
-        lean = Rendering(progress.instance, inputs.key_checksums, digest(inputs), expected(objects), scaled(inputs))
+        lean = Rendering(
+            progress.instance,
+            inputs.key_checksums,
+            inputs.secret_checksums,
+            digest(inputs),
+            expected(objects),
+            scaled(inputs),
+        )
         self._known[progress.instance.id] = lean
-        return Rendering(lean.instance, lean.keys, lean.key, lean.awaited, lean.starts, objects)
+        return replace(lean, objects=objects)
 
     def forget(self, instance_id: str) -> None:
         """The instance is gone."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 
@@ -109,8 +109,38 @@ class EmbeddedService:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A value in a Secret of the cluster; ``namespace`` empty: the instance's own."""
+
+    name: str
+    key: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A value sealed to the key of this cluster's agent, for one field of one instance."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """A value to be made in the cluster, once. ``length`` None: what is usual for the form."""
+
+    form: str
+    length: int | None = None
+
+
+SecretValue: TypeAlias = SecretRef | Sealed | Generate
+
+
+@dataclass(frozen=True, slots=True)
 class Airflow:
-    """Which Airflow runs and how it is configured: ``config`` by section and key, ``env`` by variable."""
+    """Which Airflow runs and how it is configured: ``config`` by section and key, ``env`` by variable.
+
+    ``secret_env``: variables whose values are in no document.
+    """
 
     version: str
     image: str
@@ -118,6 +148,7 @@ class Airflow:
     pull_secrets: tuple[str, ...]
     config: Mapping[str, Mapping[str, str]]
     env: Mapping[str, str]
+    secret_env: Mapping[str, SecretValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,11 +88,20 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownSecret:
+    """What may be remembered of a resolved value: a digest of where it came from, and its keyed checksum."""
+
+    source: str
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """Everything that we applied for one instance, kept in the cluster, written with a resourceVersion precondition.
 
     ``inputs`` is the digest of all render inputs and ``renderer`` the renderer's version: while both are as they were,
-    rendering is skipped. ``keys`` are checksums of the generated keys, by name. ``fields`` is the ownership set of each
+    rendering is skipped. ``keys`` are checksums of the generated keys, by name, ``secrets`` what is known
+    of the resolved secret values, by the path of their field. ``fields`` is the ownership set of each
     object after its last apply, packed (``planning.fields``): a conflict is judged by what was ours before it.
     """
 
@@ -107,6 +116,12 @@ class Inventory:
     namespace_created: bool = False
     fields: bytes = b""
     resource_version: str = ""
+    secrets: Mapping[str, KnownSecret] = field(default_factory=dict)
+
+    @property
+    def secret_checksums(self) -> dict[str, str]:
+        """The checksums of the resolved secret values, by the path of their field."""
+        return {path: known.checksum for path, known in self.secrets.items()}
 
     def by_ref(self) -> dict[ObjectRef, Owned]:
         """The owned objects by what names them."""

@@ -17,6 +17,7 @@ from agent.model.instance import State
 from agent.model.labels import COMPONENT, QUEUE
 from agent.model.objects import Inventory, ObjectRef, Stage
 from agent.model.observed import Life, Seen, Workload
+from agent.model.secrets import wants
 from agent.model.status import ComponentStatus, InstanceStatus
 from agent.planning.fields import text
 from agent.planning.stages import WAITS, Gate, Readiness
@@ -32,6 +33,7 @@ class View:
     ``pending``: the stage that is not ready and what it waits for. ``gone``: a tombstone has done all it may.
     ``leftover``: what keeps an instance that is otherwise well from being tidy. ``deferred``: what is left for later.
     ``frozen``: why the customer's rules let nothing be changed now.
+    ``unsupplied``: why secret values cannot be had.
     """
 
     document: Document
@@ -45,6 +47,7 @@ class View:
     leftover: AgentError | None = None
     deferred: str = ""
     frozen: str = ""
+    unsupplied: tuple[AgentError, ...] = ()
     gone: bool = False
     refusal: Refusal | None = None
     unlisted: bool = False
@@ -56,6 +59,8 @@ def failure(view: View) -> tuple[str, str] | None:
         return view.error.reason, view.error.explain()
     if view.blocked:
         return view.blocked[0].reason, _joined(view.blocked)
+    if view.unsupplied:
+        return view.unsupplied[0].reason, _joined(view.unsupplied)
     if view.leftover is not None:
         return view.leftover.reason, view.leftover.explain()
     if view.pending is not None and view.pending[1].readiness is Readiness.FAILED:
@@ -82,6 +87,7 @@ def status(view: View, now: datetime) -> InstanceStatus:
             _claim("Unlisted", view.unlisted, "NotInIndex", "the index does not name it: it stays as it is", now),
             _unknown_fields(view, now),
             _ceded(view, now),
+            _secrets(view, now),
         ),
         components=components(view.seen),
         changes=view.changes,
@@ -140,7 +146,7 @@ def _ready(view: View, now: datetime) -> Condition:
     if view.pending is not None:
         stage, gate = view.pending
         idle = view.document.instance.paused or view.frozen
-        reason = "NotAllReady" if idle else WAITS[stage]
+        reason = "NotAllReady" if idle else _waiting(view, stage, gate)
         return Condition("Ready", Truth.FALSE, reason, _with_troubles(gate.message, view.seen), now)
     if view.blocked:
         return Condition("Ready", Truth.FALSE, view.blocked[0].reason, view.blocked[0].explain(), now)
@@ -158,7 +164,7 @@ def _progressing(view: View, now: datetime) -> Condition:
         return Condition("Progressing", Truth.TRUE, "Deleting", f"waiting for {view.waits_for}", now)
     if view.pending is not None:
         stage, gate = view.pending
-        return Condition("Progressing", Truth.TRUE, WAITS[stage], gate.message, now)
+        return Condition("Progressing", Truth.TRUE, _waiting(view, stage, gate), gate.message, now)
     if view.deferred:
         return Condition("Progressing", Truth.FALSE, "RollDeferred", view.deferred, now)
     return Condition("Progressing", Truth.FALSE, "Settled", "nothing is left to do", now)
@@ -200,6 +206,20 @@ def _ceded(view: View, now: datetime) -> Condition:
     more = f" and {len(held) - _NAMED} more" if len(held) > _NAMED else ""
     message = f"{'; '.join(held[:_NAMED])}{more}: left as they are, until their holders give them up"
     return Condition("FieldConflict", Truth.TRUE, "HeldByOthers", message, now)
+
+
+def _secrets(view: View, now: datetime) -> Condition:
+    """Whether every secret value that the document names could be had at the last look."""
+    if view.unsupplied:
+        return Condition("SecretsResolved", Truth.FALSE, view.unsupplied[0].reason, _joined(view.unsupplied), now)
+    if view.error is not None and wants(view.document.instance):
+        return Condition("SecretsResolved", Truth.UNKNOWN, view.error.reason, "they were not looked at", now)
+    return Condition("SecretsResolved", Truth.TRUE, "NoneMissing", "", now)
+
+
+def _waiting(view: View, stage: Stage, gate: Gate) -> str:
+    """The reason to show: a gate that waits for no object waits for secret values."""
+    return "WaitingForSecrets" if gate.waits_for is None and view.unsupplied else WAITS[stage]
 
 
 def _claim(name: str, holds: bool, reason: str, message: str, now: datetime) -> Condition:  # noqa: FBT001

@@ -20,6 +20,9 @@ BINDING = frozenset({Stage.DATA, Stage.MIGRATION, Stage.COMPONENTS})
 schema that was not migrated, and no database may go to sleep before those who write to it.
 """
 
+SUPPLIED = frozenset({Stage.MIGRATION, Stage.COMPONENTS})
+"""Stages with Airflow's own pods, which do not start without their secret values."""
+
 WAITS = {
     Stage.NAMESPACE: "WaitingForNamespace",
     Stage.ACCESS: "WaitingForAccess",

@@ -13,18 +13,30 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agent.model.instance import Instance
+from agent.model.instance import Instance, State
 from agent.model.objects import Manifest, ObjectRef, Rendered, Stage
 from agent.ports import KeyDemand
-from agent.rendering import access, broker, components, database, environment, migration, namespace, network, workers
+from agent.rendering import (
+    access,
+    broker,
+    components,
+    database,
+    environment,
+    migration,
+    namespace,
+    network,
+    secrets,
+    workers,
+)
 from agent.rendering.access import closing
 from agent.rendering.blueprint import AgentAccount, Blueprint
-from agent.rendering.names import KEYS_SECRET
+from agent.rendering.names import KEYS_SECRET, SECRETS_SECRET
 from agent.rendering.projection import RenderInputs, blueprint, demanded
 
 __all__ = [
     "KEYS_SECRET",
     "RENDERER_VERSION",
+    "SECRETS_SECRET",
     "AgentAccount",
     "RenderInputs",
     "closing",
@@ -40,7 +52,9 @@ RENDERER_VERSION: str = "1"
 
 def demanded_keys(instance: Instance) -> tuple[KeyDemand, ...]:
     """The generated keys that the instance's pods refer to; none for a deleted one. Raises Refused as ``render``."""
-    return tuple(key.value for key in demanded(instance))
+    if instance.state is State.DELETED:
+        return ()
+    return (*(key.value for key in demanded(instance)), *secrets.demands(instance))
 
 
 def render(inputs: RenderInputs) -> tuple[Rendered, ...]:

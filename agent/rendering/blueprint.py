@@ -55,8 +55,17 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretEntry:
+    """Where the pods find a secret value: a Secret of the instance and a key in it."""
+
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Software:
-    """Which Airflow runs: ``settings`` by variable are the effective ones, ``env`` the document's own variables.
+    """Which Airflow runs: ``settings`` by variable are the effective ones, ``env`` the document's own variables,
+    ``secret_env`` those whose values only a Secret holds.
 
     ``accounts``: whether accounts are kept in the metadata database, so that there must be a first one.
     """
@@ -67,12 +76,15 @@ class Software:
     pull_secrets: tuple[str, ...]
     settings: Mapping[str, str]
     env: Mapping[str, str]
+    secret_env: Mapping[str, SecretEntry]
     accounts: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """One Airflow, ready to be drawn. ``quota`` None: computed. ``keys``: checksums of the keys that pods refer to."""
+    """One Airflow, ready to be drawn. ``quota`` None: computed. ``keys``: checksums of the keys that pods refer to.
+    ``secrets``: of the document's secret values, by the key of the Secret.
+    """
 
     id: str
     name: str
@@ -89,4 +101,5 @@ class Blueprint:
     database: EmbeddedService
     broker: EmbeddedService
     keys: Mapping[str, str]
+    secrets: Mapping[str, str]
     account: AgentAccount | None

@@ -69,7 +69,7 @@ def settings(instance: Instance) -> dict[str, str]:
     for section, keys in instance.airflow.config.items():
         for key, text in keys.items():
             name, path = variable(section, key), f"spec.airflow.config.{section}.{key}"
-            _refuse(name, path=path)
+            refuse_reserved(name, path=path)
             effective[name] = text
     return dict(sorted(effective.items()))
 
@@ -77,7 +77,7 @@ def settings(instance: Instance) -> dict[str, str]:
 def own_variables(instance: Instance) -> Mapping[str, str]:
     """The document's own variables; raises Refused for a reserved name."""
     for name in instance.airflow.env:
-        _refuse(name, path=f"spec.airflow.env.{name}")
+        refuse_reserved(name, path=f"spec.airflow.env.{name}")
     return instance.airflow.env
 
 
@@ -95,7 +95,8 @@ def _defaults(instance: Instance) -> Iterator[tuple[str, str]]:
     yield variable("logging", "base_log_folder"), LOG_FOLDER
 
 
-def _refuse(name: str, *, path: str) -> None:
+def refuse_reserved(name: str, *, path: str) -> None:
+    """Raise Refused for a variable that a document may not set."""
     if not VARIABLE.fullmatch(name):
         raise Refused(f"{name!r} is not a name for an environment variable", path=path, reason="BadSetting")
     if name in _FIXED_VARIABLES:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from agent.model.instance import Retain
-from agent.model.labels import COMPONENT, INSTANCE, QUEUE, RETAIN
+from agent.model.labels import COMPONENT, INSTANCE, MANAGED_BY, QUEUE, RETAIN
 from agent.model.objects import Manifest
 from agent.rendering import names
 from agent.rendering.blueprint import Blueprint
@@ -19,7 +19,6 @@ from agent.rendering.names import Role
 
 ENVIRONMENT = "perigee.dev/environment"
 TEAM = "perigee.dev/team"
-MANAGED_BY = "app.kubernetes.io/managed-by"
 
 LONGEST_VALUE = 63
 VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -17,6 +17,9 @@ AGENT_NAMESPACE = "perigee-system"
 KEYS_SECRET = "airflow-keys"  # noqa: S105 - the name of a Secret, not its content
 """The Secret with the generated keys; the agent writes it, manifests only refer to it."""
 
+SECRETS_SECRET = "airflow-secrets"  # noqa: S105 - the name of a Secret, not its content
+"""The Secret with the values that the document names; the agent writes it, manifests only refer to it."""
+
 CONFIG_MAP = "airflow-config"
 """The ConfigMap with Airflow's configuration as environment variables."""
 

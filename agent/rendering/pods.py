@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from agent.model.instance import Resources
 from agent.model.objects import Manifest
-from agent.rendering import environment, labels, names, quantities
+from agent.rendering import environment, labels, names, quantities, secrets
 from agent.rendering.blueprint import Blueprint
 from agent.rendering.checks import Check, Http
 from agent.rendering.credentials import Need, variables
@@ -24,6 +24,7 @@ AIRFLOW_GROUP = 0
 
 CONFIG_CHECKSUM = "perigee.dev/config-checksum"
 KEYS_CHECKSUM = "perigee.dev/keys-checksum"
+SECRETS_CHECKSUM = "perigee.dev/secrets-checksum"
 
 NO_FILE = "/dev/null"
 """Airflow's configuration file: without one it writes a new one with keys of its own invention beside its code."""
@@ -167,6 +168,7 @@ def airflow(blueprint: Blueprint, wanted: AirflowContainer) -> Manifest:
             *variables(wanted.needs),
             *wanted.variables,
             *environment.variables(blueprint),
+            *secrets.environment(blueprint),
         ],
         "resources": quantities.manifest(wanted.resources),
         "securityContext": container_security(read_only=wanted.read_only),
@@ -176,8 +178,12 @@ def airflow(blueprint: Blueprint, wanted: AirflowContainer) -> Manifest:
 
 
 def checksums(blueprint: Blueprint, keys: str) -> dict[str, str]:
-    """Annotations that change exactly when the configuration or the keys of a pod change, and so roll it."""
-    return {CONFIG_CHECKSUM: names.fingerprint(blueprint.airflow.settings), KEYS_CHECKSUM: keys}
+    """Annotations that change exactly when configuration, keys or secret values of a pod change, and so roll it."""
+    return {
+        CONFIG_CHECKSUM: names.fingerprint(blueprint.airflow.settings),
+        KEYS_CHECKSUM: keys,
+        SECRETS_CHECKSUM: secrets.checksum(blueprint),
+    }
 
 
 def version_label(blueprint: Blueprint) -> dict[str, str]:

@@ -7,10 +7,10 @@ in common in every manifest: that is what makes a digest of blueprints a safe re
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agent.model.instance import Component, EmbeddedService, Instance, Scaling, State, WorkerQueue
-from agent.rendering import broker, config, database, labels, quantities, versions
+from agent.rendering import broker, config, database, labels, quantities, secrets, versions
 from agent.rendering.blueprint import AgentAccount, Blueprint, Copies, Queue, Software, Workload
 from agent.rendering.credentials import Key
 from agent.rendering.names import Role
@@ -19,7 +19,8 @@ from agent.rendering.services import Served
 
 @dataclass(frozen=True, slots=True)
 class RenderInputs:
-    """Everything that manifests depend on. ``key_checksums`` are by the name of the key, never its value.
+    """Everything that manifests depend on. ``key_checksums`` are by the name of the key, never its value;
+    ``secret_checksums`` by the path of the field that names the value.
 
     ``account``: whom the instance's namespace is opened to; None where the agent has its rights from elsewhere.
     """
@@ -27,6 +28,7 @@ class RenderInputs:
     instance: Instance
     key_checksums: Mapping[str, str]
     account: AgentAccount | None = None
+    secret_checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 def blueprint(inputs: RenderInputs) -> Blueprint | None:
@@ -55,6 +57,7 @@ def blueprint(inputs: RenderInputs) -> Blueprint | None:
         database=_service(instance.database, database.SERVED),
         broker=_service(instance.broker, broker.SERVED),
         keys={name: inputs.key_checksums.get(name, "") for name in used},
+        secrets=secrets.checksums(instance, keys=inputs.key_checksums, resolved=inputs.secret_checksums),
         account=inputs.account,
     )
 
@@ -80,6 +83,7 @@ def _software(instance: Instance) -> Software:
         pull_secrets=airflow.pull_secrets,
         settings=settings,
         env=env,
+        secret_env=secrets.variables(instance),
         accounts=config.has_accounts(settings, env),
     )
 

@@ -197,6 +197,17 @@ class ReconcileSettings(Branch):
     """Waits between attempts at one instance that failed."""
 
 
+class SecretSettings(Branch):
+    """Secret values that documents name by ``secretRef``."""
+
+    namespaces: tuple[Name, ...] = ()
+    """Namespaces beside its own from whose labelled Secrets an instance may take values. Default: none. The agent's
+    account needs the right to get Secrets there, which no role of ours gives."""
+    seconds: Annotated[float, Field(ge=10, le=86400)] = 300
+    """How often the Secrets that documents refer to are read again. Default 300 s: so long a changed value may take to
+    reach the pods, which then roll. Costs one request per Secret, of instances that have such values only."""
+
+
 class ReportSettings(Branch):
     """What is told to the control plane, and how often."""
 
@@ -267,6 +278,8 @@ class Settings(Branch):
     """One replica works, the others stand by."""
     reconcile: ReconcileSettings = ReconcileSettings()
     """Bringing instances to what they shall be."""
+    secrets: SecretSettings = SecretSettings()
+    """Secret values by reference."""
     report: ReportSettings = ReportSettings()
     """Telling the control plane."""
     spool: SpoolSettings = SpoolSettings()

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from agent.model.errors import Refused
 from agent.wire.frames import Frame
 from agent.wire.refusals import Reason, broken, shown
-from agent.wire.scalars import ConfigName, DnsSubdomain, EnvName, ImageReference
+from agent.wire.scalars import ConfigName, DnsSubdomain, EnvName, ImageReference, SecretEnvName
+from agent.wire.secrets import SecretValueV1
 
 SUPPORTED: Final = ((3, 3),)
 """The minor versions of Airflow that this agent can render, oldest first."""
@@ -55,6 +56,9 @@ RESERVED_ENV: Final = frozenset({"AIRFLOW_CONFIG", "AIRFLOW_HOME", "DUMB_INIT_SE
 RESERVED_ENV_PREFIXES: Final = ("_AIRFLOW_", "PERIGEE_")
 """The entrypoint of Airflow's image migrates and makes users by ``_AIRFLOW_*``; the agent does these in its own way."""
 
+READ_BY_THE_AGENT: Final = frozenset({("core", "auth_manager")})
+"""What the agent has to know of the configuration, and so cannot be secret."""
+
 _ENV_OF_CONFIG = re.compile(r"AIRFLOW__([A-Z0-9_]+?)__([A-Z0-9_]+)", re.IGNORECASE)
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})\.(0|[1-9][0-9]{0,2})")
 
@@ -93,7 +97,10 @@ Setting = Annotated[
 
 
 class AirflowV1(Frame):
-    """Which Airflow runs. ``image`` must contain that very version; without one it is Apache's own image."""
+    """Which Airflow runs. ``image`` must contain that very version; without one it is Apache's own image.
+
+    ``secret_env``: variables of every Airflow container whose values are in no document.
+    """
 
     version: Annotated[str, AfterValidator(supported_version)]
     image: ImageReference | None = None
@@ -101,6 +108,7 @@ class AirflowV1(Frame):
     pull_secrets: tuple[DnsSubdomain, ...] = Field(default=(), max_length=16)
     config: dict[ConfigName, dict[ConfigName, Setting]] = Field(default={}, max_length=200)
     env: dict[EnvName, Setting] = Field(default={}, max_length=500)
+    secret_env: dict[SecretEnvName, SecretValueV1] = Field(default={}, max_length=200)
 
 
 def config_of_env(name: str) -> tuple[str, str] | None:
@@ -122,21 +130,31 @@ def refuse_reserved(airflow: AirflowV1) -> None:
             if reserved(section, key):
                 _refuse("config", f"{section}.{key}", why="the agent decides it")
     for name in airflow.env:
-        _refuse_env(name, airflow)
+        _refuse_env("env", name, airflow)
+    for name in airflow.secret_env:
+        _refuse_env("secretEnv", name, airflow)
+        if config_of_env(name) in READ_BY_THE_AGENT:
+            _refuse("secretEnv", name, why="the agent must be able to read it")
+        if name in airflow.env:
+            _refuse_twice("secretEnv", name, "env", name)
 
 
-def _refuse_env(name: str, airflow: AirflowV1) -> None:
+def _refuse_env(where: str, name: str, airflow: AirflowV1) -> None:
     setting = config_of_env(name)
     if setting is None:
         if name.upper() in RESERVED_ENV or name.upper().startswith(RESERVED_ENV_PREFIXES):
-            _refuse("env", name, why="the agent decides it")
+            _refuse(where, name, why="the agent decides it")
         return
     section, key = setting
     if reserved(section, key):
-        _refuse("env", name, why=f"the agent decides {section}.{key}")
+        _refuse(where, name, why=f"the agent decides {section}.{key}")
     if key in airflow.config.get(section, {}):
-        message = f"sets the same as spec.airflow.config.{section}.{key}"
-        raise Refused(message, path=f"spec.airflow.env.{name}", reason=Reason.MALFORMED, hint="keep one of the two")
+        _refuse_twice(where, name, "config", f"{section}.{key}")
+
+
+def _refuse_twice(where: str, name: str, other: str, what: str) -> NoReturn:
+    message = f"sets the same as spec.airflow.{other}.{what}"
+    raise Refused(message, path=f"spec.airflow.{where}.{name}", reason=Reason.MALFORMED, hint="keep one of the two")
 
 
 def _refuse(where: str, name: str, *, why: str) -> NoReturn:

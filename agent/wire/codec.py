@@ -36,6 +36,7 @@ from agent.wire.document import AirflowInstanceV1, receive_document
 from agent.wire.limits import MAX_DOCUMENT_BYTES
 from agent.wire.maintenance import WindowV1, length, zone
 from agent.wire.refusals import Reason
+from agent.wire.secrets import secret_value
 from agent.wire.sharing import shared, shared_resources, shared_texts
 from agent.wire.strict import digest, parse_object
 
@@ -111,6 +112,7 @@ def _airflow(airflow: AirflowV1 | None) -> Airflow:
         pull_secrets=airflow.pull_secrets,
         config={shared(section): shared_texts(values) for section, values in airflow.config.items()},
         env=shared_texts(airflow.env),
+        secret_env={name: secret_value(value) for name, value in airflow.secret_env.items()},
     )
 
 

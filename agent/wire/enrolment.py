@@ -29,6 +29,7 @@ ENROL_SCHEMA: Final = "perigee.dev/enrol/v1"
 ENROLLED_SCHEMA: Final = "perigee.dev/enrolled/v1"
 SEALING_KEY_TYPE: Final = "application/vnd.perigee.sealing-key.v1"
 _X25519_BYTES: Final = 32
+_NAMES: Final = {"csr": "CSR"}
 
 IdentityKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
@@ -96,16 +97,22 @@ def _verify_sealing_key(request: EnrolRequestV1, csr: CertificateSigningRequest)
     sealing = decode_base64(request.sealing_key)
     if len(sealing) != _X25519_BYTES:
         raise Refused("must be the 32 raw bytes of an X25519 key", path="sealingKey", reason=Reason.MALFORMED)
-    message = pae(sealing, SEALING_KEY_TYPE)
-    signature = decode_base64(request.sealing_key_signature)
-    identity = csr.public_key()
+    verify_sealing_key(csr.public_key(), sealing, request.sealing_key_signature, holder="CSR")
+
+
+def verify_sealing_key(identity: object, sealing_public: bytes, signature: str, *, holder: str) -> None:
+    """Refuse a sealing key that this identity key has not signed; ``holder`` is where the identity key came from.
+
+    Raises Refused (BadSignature, Malformed).
+    """
+    message, proof = pae(sealing_public, SEALING_KEY_TYPE), decode_base64(signature)
     try:
         if isinstance(identity, Ed25519PublicKey):
-            identity.verify(signature, message)
+            identity.verify(proof, message)
         elif isinstance(identity, ec.EllipticCurvePublicKey):
-            identity.verify(signature, message, ec.ECDSA(SHA256()))
+            identity.verify(proof, message, ec.ECDSA(SHA256()))
         else:
-            raise Refused("must be for an ECDSA or Ed25519 key", path="csr", reason=Reason.MALFORMED)
+            raise Refused("must be for an ECDSA or Ed25519 key", path=holder.lower(), reason=Reason.MALFORMED)
     except InvalidSignature as error:
         path = "sealingKeySignature"
-        raise Refused("is not by the key of the CSR", path=path, reason=Reason.BAD_SIGNATURE) from error
+        raise Refused(f"is not by the key of the {holder}", path=path, reason=Reason.BAD_SIGNATURE) from error

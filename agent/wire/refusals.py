@@ -50,6 +50,9 @@ class Reason(StrEnum):
     UNSUPPORTED_VERSION = "UnsupportedVersion"
     RESERVED_SETTING = "ReservedSetting"
     BROKEN_CHAIN = "BrokenChain"
+    SECRET_UNUSABLE = "SecretUnusable"  # noqa: S105
+    SEALED_FOR_ANOTHER_KEY = "SealedForAnotherKey"
+    SEALED_FOR_ANOTHER_PLACE = "SealedForAnotherPlace"
 
 
 def broken(reason: Reason, message: str) -> PydanticCustomError:

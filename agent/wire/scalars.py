@@ -113,6 +113,20 @@ ImageReference = Annotated[
 EnvName = Annotated[
     str, Shape(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable (letters, digits, underscores)", 253)
 ]
+SecretEnvName = Annotated[
+    str, Shape(r"[A-Za-z_][A-Za-z0-9_]*", "the name of an environment variable (letters, digits, underscores)", 200)
+]
+"""Shorter than another variable's: with the path before it, it becomes the key of a Secret."""
+SecretKey = Annotated[str, Shape(r"[-._A-Za-z0-9]+", "a key of a Secret (letters, digits, dots, hyphens)", 253)]
+SealedText = Annotated[
+    str,
+    Shape(
+        r"v[0-9]+\.[0-9a-f]{64}\.[A-Za-z0-9+/]+={0,2}",
+        "a sealed value as perigee seal writes it (v1.<key>.<base64>)",
+        48000,
+        secret=True,
+    ),
+]
 ConfigName = Annotated[
     str, Shape(r"[a-z][a-z0-9_]*", "a name of Airflow's configuration (lower-case letters, digits, underscores)", 100)
 ]

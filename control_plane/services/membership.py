@@ -191,6 +191,8 @@ class Membership:
             state=ClusterState.ACTIVE,
             labels={**request.labels, **token.labels},  # what the token says is ours to say
             sealing_key=request.sealing_key,
+            sealing_key_signature=request.sealing_key_signature,
+            certificate=issued.chain.decode(),
             enrolled_at=self._clock.now(),
         )
         await clusters.enrolled(connection, enrolled)

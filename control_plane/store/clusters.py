@@ -26,13 +26,17 @@ class ClusterState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRow:
-    """One cluster. ``agent`` is what its agent told last about itself, as it came over the wire."""
+    """One cluster. ``agent`` is what its agent told last about itself, as it came over the wire; ``certificate`` (PEM)
+    is for the identity key that signed the sealing key.
+    """
 
     name: str
     state: str
     labels: Mapping[str, str]
     created_at: datetime
     sealing_key: str = ""
+    sealing_key_signature: str = ""
+    certificate: str = ""
     enrolled_at: datetime | None = None
     seen_at: datetime | None = None
     agent: Mapping[str, Any] | None = None
@@ -81,6 +85,8 @@ async def enrolled(connection: AsyncConnection, cluster: ClusterRow) -> None:
             state=cluster.state,
             labels=dict(cluster.labels),
             sealing_key=cluster.sealing_key,
+            sealing_key_signature=cluster.sealing_key_signature,
+            certificate=cluster.certificate,
             enrolled_at=cluster.enrolled_at,
         )
     )

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from control_plane.faults import Fault
-from control_plane.store.schema import AGENT_AUDIT, METADATA, REVISIONS, SCHEMA_VERSION
+from control_plane.store.schema import AGENT_AUDIT, CLUSTERS, METADATA, REVISIONS, SCHEMA_VERSION
 
 FIRST = 1
 
@@ -33,7 +33,17 @@ def _keep_what_agents_did(connection: Connection) -> None:
     AGENT_AUDIT.create(connection, checkfirst=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(2, _find_revisions_by_digest), Migration(3, _keep_what_agents_did))
+def _keep_the_proof_of_sealing_keys(connection: Connection) -> None:
+    present = {column["name"] for column in inspect(connection).get_columns(CLUSTERS.name)}
+    for name in {"sealing_key_signature", "certificate"} - present:
+        connection.execute(text(f"ALTER TABLE {CLUSTERS.name} ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(2, _find_revisions_by_digest),
+    Migration(3, _keep_what_agents_did),
+    Migration(4, _keep_the_proof_of_sealing_keys),
+)
 
 
 class SchemaTooNew(Fault):

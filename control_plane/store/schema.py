@@ -52,6 +52,8 @@ CLUSTERS = Table(
     Column("state", String(16), nullable=False),
     Column("labels", JSON, nullable=False),
     Column("sealing_key", String, nullable=False, default=""),
+    Column("sealing_key_signature", String, nullable=False, default="", server_default=""),
+    Column("certificate", String, nullable=False, default="", server_default=""),
     Column("created_at", Moment, nullable=False),
     Column("enrolled_at", Moment),
     Column("seen_at", Moment),

@@ -41,6 +41,7 @@ async def test_a_token_gives_a_certificate_for_its_cluster_and_our_key(plane: Co
     assert cluster.state == "active"
     assert cluster.labels == {"zone": "b", "env": "prod"}, "what the token says wins"
     assert cluster.sealing_key == request.sealing_key
+    assert cluster.sealing_key_signature == request.sealing_key_signature
 
 
 async def test_a_certificate_holds_for_the_time_that_the_settings_say(plane: ControlPlane, gate: Caller) -> None:

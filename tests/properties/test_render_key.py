@@ -14,12 +14,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agent.model.errors import Refused
-from agent.model.instance import EmbeddedService, Instance, State
+from agent.model.instance import EmbeddedService, Generate, Instance, Sealed, SecretRef, State
+from agent.model.secrets import wants
 from agent.rendering import AgentAccount, RenderInputs, digest, render, scaled
 from tests.support.instances import RESOURCES, WINDOW, an_airflow, an_instance, checksums, inputs, instances, labels
 from tests.support.variants import variants
 
 WITHOUT_EFFECT = {
+    "instance.airflow.secret_env.form": "decides how a value is made",
+    "instance.airflow.secret_env.key": "decides where a value comes from, and only its checksum shows",
+    "instance.airflow.secret_env.length": "decides how a value is made",
+    "instance.airflow.secret_env.name": "decides where a value comes from",
+    "instance.airflow.secret_env.namespace": "decides where a value comes from",
+    "instance.airflow.secret_env.text": "decides where a value comes from",
     "instance.adopt": "decides which strange objects may be taken over",
     "instance.maintenance": "decides when something is written",
     "instance.paused": "decides whether anything is written, not what",
@@ -36,7 +43,8 @@ def render_inputs(draw: st.DrawFn) -> RenderInputs:
     instance = draw(instances)
     known = draw(st.sets(st.sampled_from(sorted(checksums(instance)))))
     keys = {name: text for name, text in checksums(instance).items() if name in known}
-    return RenderInputs(instance, keys, draw(accounts))
+    secrets = {want.path: draw(st.sampled_from(["one", "other"])) for want in wants(instance)}
+    return RenderInputs(instance, keys, draw(accounts), secrets)
 
 
 def outcome(inputs: RenderInputs) -> str:
@@ -48,9 +56,13 @@ def outcome(inputs: RenderInputs) -> str:
 def full() -> RenderInputs:
     """Inputs in which every field has something in it that could show."""
     service = EmbeddedService("localhost/service:1", 999, "1Gi", "fast", RESOURCES)
-    airflow = an_airflow(pull_secrets=("one",), config={"core": {"parallelism": "1"}}, env={"TZ": "UTC"})
+    secret_env = {"A": SecretRef("theirs", "a", "shared"), "B": Sealed("v1"), "C": Generate("password", 40)}
+    airflow = an_airflow(
+        pull_secrets=("one",), config={"core": {"parallelism": "1"}}, env={"TZ": "UTC"}, secret_env=secret_env
+    )
     instance = an_instance(labels={"a": "b"}, airflow=airflow, database=service, broker=service, maintenance=(WINDOW,))
-    return RenderInputs(instance, checksums(instance), AgentAccount("perigee-system", "perigee-agent"))
+    secrets = {want.path: "a checksum" for want in wants(instance)}
+    return RenderInputs(instance, checksums(instance), AgentAccount("perigee-system", "perigee-agent"), secrets)
 
 
 def effects(inputs: RenderInputs) -> dict[str, tuple[bool, bool]]:

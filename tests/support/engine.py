@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from agent.cluster.client import KubeClient
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kubernetes import KubernetesCluster
+from agent.cluster.places import Places
 from agent.cluster.secrets import SecretShelf
+from agent.cluster.values import Opening, ResolvedSecrets
 from agent.cluster.verbs import ClusterVerbs
 from agent.loops.accepted import Accepted
 from agent.loops.effects import Effects, Records
@@ -23,12 +27,14 @@ from agent.model.guard import Guard
 from agent.model.lease import Term
 from agent.ports import Clock, Telemetry
 from agent.rendering import RENDERER_VERSION, AgentAccount
+from agent.wire.sealing import SealedFor, open_sealed, refuse_unusable
 
 PACE = ReconcilePace(
     concurrency=2,
     resync_seconds=600,
     survey_seconds=3600,
     compare_seconds=86400,
+    secret_seconds=300,
     least_backoff_seconds=0.05,
     most_backoff_seconds=0.3,
 )
@@ -52,12 +58,19 @@ class Rules:
 
 
 PLAIN = Rules()
+CLUSTER = "a-cluster"
+SEALING = X25519PrivateKey.generate()
+OPENING = Opening(
+    lambda instance, path, text: open_sealed(text, SEALING, SealedFor(CLUSTER, instance, path)),
+    lambda value, path: refuse_unusable(value, path=path),
+)
+"""With the key of this very run of the tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What an engine stands on: the edge that watches, the client that acts, where facts go, the clock, and the
-    account that it binds its rights to, where it needs to.
+    """What an engine stands on: the edge that watches, the client that acts, where facts go, the clock, the account
+    that it binds its rights to, where it needs to, and the namespaces that instances may share Secrets of.
     """
 
     edge: KubernetesCluster
@@ -66,13 +79,16 @@ class Bench:
     telemetry: Telemetry
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
     account: str | None = None
+    shared: tuple[str, ...] = ()
 
     def effects(self) -> Effects:
         """The ports of a pass."""
         shelf = SecretShelf(self.client, self.namespace)
         verbs = ClusterVerbs(self.client, self.edge.observation)
         journal = ClusterJournal(shelf, Term(1, "a-test"))
-        records = Records(ClusterInventories(shelf), GeneratedKeys(self.client, shelf, verbs), journal)
+        keys = GeneratedKeys(self.client, shelf, verbs)
+        values = ResolvedSecrets(shelf, Places(self.client, verbs), OPENING, shared=self.shared)
+        records = Records(ClusterInventories(shelf), keys, values, journal)
         return Effects(self.edge, verbs, records, self.telemetry, self.clock)
 
     def reconciling(self, accepted: Accepted, statuses: Statuses, *, rules: Rules = PLAIN) -> ReconcileLoop:

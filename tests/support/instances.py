@@ -16,11 +16,14 @@ from agent.model.instance import (
     Component,
     EmbeddedService,
     Environment,
+    Generate,
     Instance,
     Isolation,
     Resources,
     Retain,
     Scaling,
+    Sealed,
+    SecretRef,
     State,
     Window,
     WorkerQueue,
@@ -115,6 +118,11 @@ scalings = st.sampled_from(Scaling)
 components = st.builds(Component, st.integers(0, 5), resources, scalings)
 services = st.builds(EmbeddedService, labels, st.integers(1, 2**31 - 1), memories, st.none() | labels, resources)
 names = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True).map("x_{}".format)
+secret_values = st.one_of(
+    st.builds(SecretRef, labels, labels, st.just("") | labels),
+    st.builds(Sealed, texts),
+    st.builds(Generate, st.sampled_from(["password", "token", "fernet"]), st.none()),
+)
 airflows = st.builds(
     Airflow,
     version=st.just("3.3.2"),
@@ -123,6 +131,7 @@ airflows = st.builds(
     pull_secrets=st.lists(labels, max_size=2, unique=True).map(tuple),
     config=st.dictionaries(names, st.dictionaries(names, texts, max_size=3), max_size=3),
     env=st.dictionaries(names, texts, max_size=4),
+    secret_env=st.dictionaries(names.map("y_{}".format), secret_values, max_size=3),
 )
 label_keys = st.from_regex(r"([a-z]{1,10}\.(com|dev)/)?[a-z0-9]([-a-z0-9._]{0,20}[a-z0-9])?", fullmatch=True)
 windows = st.builds(

@@ -23,6 +23,26 @@ class Ended:
     said: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def run_perigee(*arguments: str, typed: str = "") -> Answer:
+    """Run a command with nothing else in its environment, and this on its standard input."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agent", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env={"HOME": "/nonexistent"}
+    )
+    async with asyncio.timeout(60):
+        out, err = await process.communicate(typed.encode())
+    return Answer(process.returncode or 0, out.decode(), err.decode())
+
+
 async def run_agent(settings: Settings, directory: Path, *, seconds: float = 30) -> Ended:
     """Run the agent until it ends by itself."""
     process = await start_agent(settings, directory)

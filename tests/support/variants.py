@@ -51,12 +51,22 @@ def _of_dataclass(hint: Any, value: Any) -> Iterator[Variant]:
 
 
 def _of_optional(hint: Any, value: Any) -> Iterator[Variant]:
+    forms = [one for one in typing.get_args(hint) if one is not types.NoneType]
+    if len(forms) > 1:
+        yield from _of_choice(forms, value)
+        return
     (present,) = (one for one in typing.get_args(hint) if one is not types.NoneType)
     if value is None:
         yield Variant("", "given", _sample(present))
     else:
         yield Variant("", "none", None)
         yield from variants(present, value)
+
+
+def _of_choice(forms: list[Any], value: Any) -> Iterator[Variant]:
+    """A value of one of several forms: another value of its form, or one of another form."""
+    yield from variants(type(value), value)
+    yield from (Variant("", f"to {form.__name__}", _sample(form)) for form in forms if form is not type(value))
 
 
 def _of_mapping(hint: Any, value: Mapping[str, Any]) -> Iterator[Variant]:
@@ -117,6 +127,8 @@ def _sample(hint: Any) -> Any:
         hints = typing.get_type_hints(hint)
         return hint(**{each.name: _sample(hints[each.name]) for each in dataclasses.fields(hint)})
     origin = typing.get_origin(hint)
+    if origin in {typing.Union, types.UnionType}:
+        return _sample(typing.get_args(hint)[0])
     if origin is Mapping:
         return {"sample": _sample(typing.get_args(hint)[1])}
     simple = {str: "1Gi", int: 1, bool: True, tuple: (), frozenset: frozenset()}

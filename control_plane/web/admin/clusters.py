@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from agent.wire.limits import MAX_TRUST_BYTES
+from agent.wire.problems import Code
 from agent.wire.reports import AgentReportV1
+from agent.wire.sealing_key import SealingKeyV1
 from agent.wire.strict import parse_object
+from control_plane.faults import NotFound
 from control_plane.services.accounts import Role
 from control_plane.services.membership import TokenWish
 from control_plane.store.clusters import ClusterRow
@@ -45,6 +48,24 @@ async def cluster(call: Call) -> Answer:
         for one in member.certificates
     )
     return Answer(ClusterDetailV1(cluster=_cluster(member.cluster), certificates=tuple(certificates)))
+
+
+async def sealing_key(call: Call) -> Answer:
+    """What secret values for a cluster are sealed to, with the proof whose key it is."""
+    row = (await call.services.membership.cluster(call.path["cluster"])).cluster
+    if not row.sealing_key_signature:
+        raise NotFound(
+            Code.NOT_FOUND,
+            f"the cluster {row.name} has told no sealing key",
+            hint="its agent tells it when it enrols; let it enrol again if it did before this was kept",
+        )
+    card = SealingKeyV1(
+        cluster=row.name,
+        sealing_key=row.sealing_key,
+        sealing_key_signature=row.sealing_key_signature,
+        certificate=row.certificate,
+    )
+    return Answer(card)
 
 
 async def revoke(call: Call) -> Answer:
@@ -147,6 +168,9 @@ ROUTES = (
           needs=Role.VIEWER, handler=clusters, answer=ClustersV1),
     Route(method="GET", path="/clusters/{cluster}", name="readCluster", summary="Read a cluster", tag="clusters",
           needs=Role.VIEWER, handler=cluster, answer=ClusterDetailV1, faults=(404,)),
+    Route(method="GET", path="/clusters/{cluster}/sealing-key", name="readSealingKey",
+          summary="Read what secret values for a cluster are sealed to", tag="clusters", needs=Role.VIEWER,
+          handler=sealing_key, answer=SealingKeyV1, faults=(404,)),
     Route(method="POST", path="/clusters/{cluster}/revoke", name="revokeCluster",
           summary="Shut a cluster's agent out", tag="clusters", needs=Role.ADMIN, handler=revoke,
           answer=ClusterDetailV1, faults=(404,)),

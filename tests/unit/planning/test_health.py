@@ -28,6 +28,7 @@ EVERY = {
     "UnknownFields",
     "FieldConflict",
     "Frozen",
+    "SecretsResolved",
 }
 NOTHING = View(a_document(), Inventory(AN_ID), {})
 LEFTOVER = TooMuchToPrune("the document no longer wants 30 objects", hint="raise reconcile.pruneLimit")
