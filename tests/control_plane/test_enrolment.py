@@ -9,7 +9,10 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
+from agent.model.errors import Refused
 from agent.wire.enrolment import decode_enrol_response
+from agent.wire.scalars import encode_base64
+from agent.wire.sealing_key import proven
 from agent.wire.trust import verify_first
 from control_plane.authority import cluster_of
 from control_plane.bearer import Bearer, Kind
@@ -188,3 +191,16 @@ async def test_a_revoked_cluster_is_out_and_a_new_token_is_its_way_back(plane: C
         async with an_agent(plane) as back:
             assert (await back.poll()).status == 200
         assert (await old.poll()).status == 403, "the old certificate stays worthless"
+
+
+async def test_the_sealing_key_is_told_with_the_proof_whose_it_is(plane: ControlPlane, gate: Caller) -> None:
+    request = Keys().request(await plane.create_token("east"))
+    async with administering(plane) as admin:
+        before = await admin.get("/clusters/east/sealing-key")
+        assert (before.status, before.code) == (404, "NotFound")
+        assert (await gate.post("/v1/enroll", data=request.to_bytes())).status == 200
+        card = await admin.get("/clusters/east/sealing-key")
+    assert card.status == 200
+    assert encode_base64(proven(card.body, cluster="east")) == request.sealing_key
+    with pytest.raises(Refused):
+        proven(card.body, cluster="west")

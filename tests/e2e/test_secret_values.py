@@ -69,6 +69,14 @@ def shown_by_reference(templates: dict[str, Json]) -> None:
         }
 
 
+def all_rolled(before: dict[str, Json], after: dict[str, Json]) -> None:
+    """No workload keeps the pods that have the value of before."""
+    sums = [
+        {name: one["metadata"]["annotations"][CHECKSUM] for name, one in found.items()} for found in (before, after)
+    ]
+    assert not sums[0].items() & sums[1].items()
+
+
 async def test_sealed_and_referred_values_reach_the_pods_by_reference(path: Journey) -> None:
     instance_id = str(uuid.uuid4())
     namespace = f"af-{instance_id[:8]}"
@@ -104,13 +112,7 @@ async def test_sealed_and_referred_values_reach_the_pods_by_reference(path: Jour
         revision = await path.publish(instance_id, airflow=airflow, team="another")
         await path.told(instance_id, lambda told: told.revision == revision and ready(told))
         assert "another value" in (await values(path, namespace, "airflow-secrets")).values()
-        rolled = await airflow_templates(path, namespace)
-        assert all(CHECKSUM in one["metadata"]["annotations"] for one in rolled.values())
-        assert not {
-            name
-            for name, one in rolled.items()
-            if one["metadata"]["annotations"][CHECKSUM] == templates[name]["metadata"]["annotations"][CHECKSUM]
-        }
+        all_rolled(templates, await airflow_templates(path, namespace))
 
 
 async def test_another_key_than_the_pinned_one_is_refused(path: Journey) -> None:
