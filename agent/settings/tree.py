@@ -201,8 +201,8 @@ class SecretSettings(Branch):
     """Secret values that documents name by ``secretRef``."""
 
     namespaces: tuple[Name, ...] = ()
-    """Namespaces beside its own from whose labelled Secrets an instance may take values. Default: none. The agent's
-    account needs the right to get Secrets there, which no role of ours gives."""
+    """Namespaces beside its own from whose labelled Secrets an instance may take values. Default: none. As a variable:
+    JSON. The agent's account needs the right to get Secrets there, which no role of ours gives."""
     seconds: Annotated[float, Field(ge=10, le=86400)] = 300
     """How often the Secrets that documents refer to are read again. Default 300 s: so long a changed value may take to
     reach the pods, which then roll. Costs one request per Secret, of instances that have such values only."""

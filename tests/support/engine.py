@@ -69,8 +69,8 @@ OPENING = Opening(
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What an engine stands on: the edge that watches, the client that acts, where facts go, the clock, the account
-    that it binds its rights to, where it needs to, and the namespaces that instances may share Secrets of.
+    """What an engine stands on: the edge that watches, the client that acts, where facts go, the clock, and the
+    account that it binds its rights to, where it needs to.
     """
 
     edge: KubernetesCluster
@@ -79,7 +79,6 @@ class Bench:
     telemetry: Telemetry
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
     account: str | None = None
-    shared: tuple[str, ...] = ()
 
     def effects(self) -> Effects:
         """The ports of a pass."""
@@ -87,7 +86,7 @@ class Bench:
         verbs = ClusterVerbs(self.client, self.edge.observation)
         journal = ClusterJournal(shelf, Term(1, "a-test"))
         keys = GeneratedKeys(self.client, shelf, verbs)
-        values = ResolvedSecrets(shelf, Places(self.client, verbs), OPENING, shared=self.shared)
+        values = ResolvedSecrets(shelf, Places(self.client, verbs), OPENING, shared=())
         records = Records(ClusterInventories(shelf), keys, values, journal)
         return Effects(self.edge, verbs, records, self.telemetry, self.clock)
 

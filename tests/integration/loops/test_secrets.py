@@ -8,12 +8,20 @@ from typing import Any
 
 import pytest
 
+from agent.cluster.observe import Observation
+from agent.cluster.places import Places
+from agent.cluster.secrets import SecretShelf
+from agent.cluster.values import ResolvedSecrets
+from agent.cluster.verbs import ClusterVerbs
 from agent.loops.progress import Look
 from agent.model.desired import Document
+from agent.model.instance import SecretRef
+from agent.model.secrets import SecretWant
+from agent.ports import KeyPlace
 from agent.wire.sealing import SealedFor, seal
-from tests.integration.loops.lives import World
+from tests.integration.loops.lives import World, renamed
 from tests.integration.loops.strangers import SCHEDULER, create, edit, live, names
-from tests.support.engine import CLUSTER, SEALING
+from tests.support.engine import CLUSTER, OPENING, SEALING
 from tests.support.kube import Json
 
 SECRETS = "secrets/airflow-secrets"
@@ -151,6 +159,22 @@ async def test_what_cannot_be_had_is_told_with_its_path_and_holds_up_only_what_w
 async def test_the_agent_s_own_namespace_is_no_source(world: World) -> None:
     async with world.living(referring(world, ref(namespace=world.namespace))) as life:
         await life.shows(world.id, "SecretsResolved", "SecretProtected")
+
+
+@pytest.mark.parametrize("shared", [True, False])
+async def test_another_namespace_is_a_source_only_where_the_settings_share_it(world: World, shared: bool) -> None:
+    other = renamed(world)
+    await home(other)
+    await create(other, a_secret(opened=world.id), "secrets")
+    shelf = SecretShelf(world.client, world.namespace)
+    places = Places(world.client, ClusterVerbs(world.client, Observation()))
+    values = ResolvedSecrets(shelf, places, OPENING, shared=[other.home] if shared else [])
+    place = KeyPlace(world.id, world.home, "airflow-secrets", {})
+    want = SecretWant(PATH, SecretRef("theirs", "token", other.home))
+    found = await values.find(place, [want], known={})
+    assert found.values == ({PATH: b"s3cret"} if shared else {})
+    assert [problem.reason for problem in found.problems.values()] == ([] if shared else ["SecretNotAllowed"])
+    assert "s3cret" not in repr(found)
 
 
 async def test_what_comes_later_lets_the_instance_go_on(world: World) -> None:

@@ -45,6 +45,10 @@ def test_labels_come_as_json_in_a_variable() -> None:
     assert settings.cluster.labels == {"perigee.dev/region": "eu"}
 
 
+def test_namespaces_come_as_json_in_a_variable() -> None:
+    assert load(None, ENOUGH | {"PERIGEE_SECRETS__NAMESPACES": '["shared"]'}).secrets.namespaces == ("shared",)
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert load(None, ENOUGH | {"PERIGEE_UPLINK__CA_FILE": ""}).uplink.ca_file is None
 
