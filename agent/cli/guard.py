@@ -71,7 +71,7 @@ def _rules(file: Path | None) -> Guard:
     try:
         return guard_in(whole) if whole.get("kind") == "ConfigMap" else read_guard(text)
     except Refused as refused:
-        raise Misconfigured(f"{file}: {refused}", hint=refused.hint or "see config/examples/guard.yaml") from None
+        raise Misconfigured(f"{file}: {refused}", hint=refused.hint or "see config/guard.yaml") from None
 
 
 def _instances(file: Path) -> list[Instance]:

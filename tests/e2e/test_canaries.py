@@ -179,9 +179,10 @@ class Story:
         return places
 
 
-def kept_by_the_control_plane(directory: Path) -> dict[str, bytes]:
-    """Its database: documents, reports, audit; as bytes, whatever table they are in."""
-    return {str(file.name): file.read_bytes() for file in directory.rglob("*.db*")}
+def kept_on_disk(directory: Path) -> dict[str, bytes]:
+    """Databases, of the control plane or of the outbox: documents, reports, audit; as bytes, whatever table it is."""
+    files = (file for file in directory.rglob("*") if ".db" in file.name or ".sqlite" in file.name)
+    return {str(file): file.read_bytes() for file in files}
 
 
 async def pages(*ports: int) -> dict[str, bytes]:
@@ -207,9 +208,12 @@ async def test_no_marked_value_is_found_in_anything_that_is_told(here: Journey, 
             places = await pages(metrics, probes)
         places |= stated(facts) | await story.told_in_the_cluster() | await story.told_by_commands()
     places |= {"logs": logged.getvalue().encode()}
-    places |= await asyncio.to_thread(kept_by_the_control_plane, tmp_path / "plane")
+    kept = {
+        name: await asyncio.to_thread(kept_on_disk, tmp_path / name) for name in ("plane", here.directory / "spool")
+    }
+    assert all(kept.values())
+    places |= {name: content for files in kept.values() for name, content in files.items() if content}
     assert all(places.values())
-    assert any(name.endswith(".db") for name in places)
     assert len(canaries) > 12
     assert found(canaries, places) == []
     there = {f"Secret {key}": b"".join(value.values()) for key, value in (await story.stored(story.namespace)).items()}

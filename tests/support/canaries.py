@@ -17,7 +17,8 @@ SEARCHED: Final = {
     "Metrics": "the page that Prometheus scrapes",
     "Records": "every log record at every level, in both forms",
     "Readiness": "the page of the readiness probe",
-    "encode_report": "all that the control plane keeps",
+    "AuditTrail": "the outbox on disk, and what the control plane keeps of it",
+    "WireReports": "all that the control plane keeps",
 }
 """What tells something to somebody, by its name in the agent, and where the search looks for that."""
 

@@ -16,7 +16,7 @@ from agent.model.guard import Feature, Freeze, Guard, Rule
 from agent.wire.guard import GuardV1, guard_of
 from agent.wire.schemas import schemas
 
-EXAMPLE = Path(__file__).parents[3] / "config" / "examples" / "guard.yaml"
+EXAMPLE = Path(__file__).parents[3] / "config" / "guard.yaml"
 HEAD: dict[str, Any] = {"apiVersion": "perigee.dev/v1", "kind": "Guard"}
 
 
