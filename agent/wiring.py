@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent import __version__
 from agent.cluster.audit import ClusterAudit
@@ -28,6 +29,7 @@ from agent.cluster.places import Places
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.cluster.values import Opening, ResolvedSecrets
+from agent.cluster.vault import TRUST, ClusterVault
 from agent.cluster.verbs import ClusterVerbs
 from agent.daemon import Daemon, stop_on_signals
 from agent.inspection.sight import Sight, Target
@@ -38,14 +40,16 @@ from agent.loops.effects import Effects, Records
 from agent.loops.guarding import Guarding, GuardLoop
 from agent.loops.lead import LeadLoop
 from agent.loops.outbox import Outbox
-from agent.loops.pace import SystemClock
+from agent.loops.pace import SystemClock, chance
 from agent.loops.passes import KeepPass, Policy
-from agent.loops.poll import PollLoop, PollPace, PollPorts
+from agent.loops.poll import Learnt, PollLoop, PollPace, PollPorts
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
 from agent.loops.rolls import Rolls
+from agent.loops.rotate import RotateLoop, RotatePace, RotatePorts
 from agent.loops.statuses import Statuses
 from agent.loops.tenure import Tenure
+from agent.loops.trust import Trust
 from agent.loops.warm import WarmLoop
 from agent.model.errors import AgentError, Misconfigured
 from agent.model.facts import Enrolled
@@ -60,18 +64,17 @@ from agent.telemetry.records import Records as LogRecords
 from agent.telemetry.records import configure
 from agent.telemetry.sink import Sinks
 from agent.uplink.client import HttpUplink
+from agent.uplink.credentials import LiveCredentials
 from agent.uplink.enrol import enrol
 from agent.uplink.identity import Identity
+from agent.uplink.renew import Desk
 from agent.uplink.spool import DurableSpool
 from agent.uplink.spool import opened as spool_opened
-from agent.uplink.trust import first_bundle
+from agent.uplink.trust import Trusted, first_bundle
 from agent.wire.index import IndexVerifier
 from agent.wire.sealing import SealedFor, open_sealed, refuse_unusable
 from agent.wire.telling import WireReports
-from agent.wire.trust import TrustBundle
 
-_IDENTITY = "perigee-identity"
-_TRUST = "perigee-trust"
 _GATHER_SECONDS = 0.2
 """So long changes are collected into one report: short for who watches, long enough to make a batch of a burst."""
 
@@ -106,21 +109,25 @@ async def _until_signalled(settings: Settings) -> None:
     await serve(settings, stop=stop)
 
 
-async def serve(settings: Settings, *, stop: asyncio.Event, sinks: Sequence[Telemetry] = ()) -> None:
-    """Run the agent until ``stop`` is set; ``sinks`` are told every fact beside the agent's own.
+async def serve(
+    settings: Settings, *, stop: asyncio.Event, sinks: Sequence[Telemetry] = (), clock: Clock | None = None
+) -> None:
+    """Run the agent until ``stop`` is set; ``sinks`` are told every fact beside the agent's own. ``clock`` None: the
+    machine's.
 
     Raises AgentError where it cannot start: no way to the cluster, no identity and no way to get one.
     """
     async with AsyncExitStack() as resources:
-        daemon = await build(settings, resources, sinks=sinks)
+        daemon = await build(settings, resources, sinks=sinks, clock=clock or SystemClock())
         await daemon.run(stop)
 
 
-async def build(settings: Settings, resources: AsyncExitStack, *, sinks: Sequence[Telemetry] = ()) -> Daemon:
+async def build(
+    settings: Settings, resources: AsyncExitStack, *, clock: Clock, sinks: Sequence[Telemetry] = ()
+) -> Daemon:
     """What lives as long as the process: the cache, the listeners, and the loop that leads or stands by. What must be
     closed at the end is put on ``resources``.
     """
-    clock = SystemClock()
     tenure, candidate = Tenure(clock), _candidate(settings)
     budget = RequestBudget(clock, per_second=settings.cluster.requests_per_second, burst=settings.cluster.request_burst)
     connection = await connect(settings.cluster.kubeconfig)
@@ -167,20 +174,22 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
     """The loops of one term, with a connection and a memory of their own."""
     settings, telemetry, clock = base.settings, base.telemetry, base.clock
     shelf = SecretShelf(base.client, settings.cluster.namespace)
-    identity, bundle = await _identity(base, shelf)
-    async with HttpUplink(settings.uplink, identity, clock=clock) as uplink:
-        _show(base.metrics, uplink, identity)
-        accepted, statuses, guarding = Accepted(), Statuses(), Guarding(_account(settings))
+    vault = ClusterVault(shelf)
+    credentials = await _credentials(base, vault)
+    async with HttpUplink(settings.uplink, credentials, clock=clock) as uplink:
+        credentials.watch(uplink.reconnect)
+        _show(base.metrics, uplink, credentials)
+        accepted, statuses, trust, guarding = Accepted(), Statuses(), Trust(), Guarding(_account(settings))
         rules = ClusterGuard(base.client, settings.cluster.namespace)
-        verifier = IndexVerifier(bundle, settings.cluster.name)
-        poll_ports = PollPorts(uplink, verifier, ClusterState(shelf), telemetry, clock)
-        effects = _effects(base, shelf, term, identity)
+        poll_ports = PollPorts(uplink, credentials, ClusterState(shelf), telemetry, clock)
+        effects = _effects(base, shelf, term, credentials)
         keeping = KeepAuditLoop(
             KeepPorts(ClusterAudit(shelf), base.spool, telemetry, clock), seconds=_KEEP_AFTER * settings.report.seconds
         )
         yield (
             GuardLoop(rules, guarding, statuses, clock),
-            PollLoop(poll_ports, accepted, statuses, pace=_poll_pace(settings), guarding=guarding),
+            RotateLoop(RotatePorts(credentials, vault, telemetry, clock), statuses, trust, pace=_rotate_pace(settings)),
+            PollLoop(poll_ports, Learnt(accepted, statuses, trust), pace=_poll_pace(settings), guarding=guarding),
             ReconcileLoop(
                 effects,
                 accepted,
@@ -190,7 +199,7 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
             ),
             ReportLoop(
                 ReportPorts(uplink, base.cluster, WireReports(), telemetry, clock),
-                Told(accepted, statuses),
+                Told(accepted, statuses, trust),
                 Outbox(base.spool, batch_limit=settings.report.batch_limit),
                 pace=_report_pace(settings),
                 teller=Teller(__version__, settings.cluster.name, term),
@@ -200,19 +209,19 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
         await keeping.finish()
 
 
-def _effects(base: _Base, shelf: SecretShelf, term: Term, identity: Identity) -> Effects:
+def _effects(base: _Base, shelf: SecretShelf, term: Term, credentials: LiveCredentials) -> Effects:
     """What passes may do to the world, written down under this term."""
     verbs = ClusterVerbs(base.client, base.cluster.observation)
-    keys, values = GeneratedKeys(base.client, shelf, verbs), _values(base, shelf, verbs, identity)
+    keys, values = GeneratedKeys(base.client, shelf, verbs), _values(base, shelf, verbs, credentials)
     records = Records(ClusterInventories(shelf), keys, values, ClusterJournal(shelf, term))
     return Effects(base.cluster, verbs, records, base.telemetry, base.clock)
 
 
-def _values(base: _Base, shelf: SecretShelf, verbs: ClusterVerbs, identity: Identity) -> ResolvedSecrets:
-    """Secret values, opened with this identity's sealing key."""
-    name, sealing = base.settings.cluster.name, identity.keys.sealing
+def _values(base: _Base, shelf: SecretShelf, verbs: ClusterVerbs, credentials: LiveCredentials) -> ResolvedSecrets:
+    """Secret values, opened with the sealing key that we have at that moment."""
+    name = base.settings.cluster.name
     opening = Opening(
-        lambda instance, path, text: open_sealed(text, sealing, SealedFor(name, instance, path)),
+        lambda instance, path, text: open_sealed(text, credentials.sealing, SealedFor(name, instance, path)),
         lambda value, path: refuse_unusable(value, path=path),
     )
     return ResolvedSecrets(shelf, Places(base.client, verbs), opening, shared=base.settings.secrets.namespaces)
@@ -266,36 +275,35 @@ async def _policy(client: KubeClient, target: Target) -> Policy:
 
 async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:
     """What judges the accepted state, by the trust that the agent keeps; or why nothing can."""
-    trust = await shelf.read(_TRUST)
+    trust = await shelf.read(TRUST)
     if trust is None or "bundle" not in trust.content:
         return Misconfigured(
-            f"there is no trust bundle in Secret {shelf.namespace}/{_TRUST}, so that no signature can be verified",
+            f"there is no trust bundle in Secret {shelf.namespace}/{TRUST}, so that no signature can be verified",
             hint="the agent keeps it when it enrols",
         )
     try:
-        bundle = first_bundle(trust.content["bundle"], root_fingerprint=target.root_fingerprint)
+        trusted = Trusted.from_secret(trust.content, root_fingerprint=target.root_fingerprint)
     except AgentError as error:
         return error
-    return IndexVerifier(bundle, target.cluster)
+    return IndexVerifier(trusted.bundle, target.cluster, former=trusted.former)
 
 
-async def _identity(base: _Base, shelf: SecretShelf) -> tuple[Identity, TrustBundle]:
+async def _credentials(base: _Base, vault: ClusterVault) -> LiveCredentials:
     """The identity that the cluster keeps, or a new one for the token. The trust bundle is kept first: an identity
     without it would be of no use, while a bundle alone is only read again.
     """
     settings = base.settings
-    identity, trust = await shelf.read(_IDENTITY), await shelf.read(_TRUST)
+    identity, trust = await vault.load()
+    desk = Desk(settings.uplink, base.clock, settings.cluster.name, __version__)
     pin = settings.uplink.root_fingerprint
     if identity is not None and trust is not None:
-        return Identity.from_secret(identity.content), first_bundle(trust.content["bundle"], root_fingerprint=pin)
+        return LiveCredentials(desk, Identity.from_secret(identity), Trusted.from_secret(trust, root_fingerprint=pin))
     fresh, envelope = await enrol(settings.uplink, settings.cluster, clock=base.clock, version=__version__)
-    if trust is None:
-        await shelf.create(_TRUST, {"bundle": envelope}, role="trust")
-    else:
-        await shelf.replace(trust, {"bundle": envelope}, role="trust")
-    await shelf.create(_IDENTITY, fresh.to_secret(), role="identity")
+    trusted = Trusted.first(first_bundle(envelope, root_fingerprint=pin))
+    await vault.keep_trust(trusted.to_secret())
+    await vault.keep_identity(fresh.to_secret())
     base.telemetry.emit(Enrolled(settings.cluster.name, fresh.not_after))
-    return fresh, first_bundle(envelope, root_fingerprint=pin)
+    return LiveCredentials(desk, fresh, trusted)
 
 
 def _count(metrics: Metrics, client: KubeClient, budget: RequestBudget) -> None:
@@ -332,18 +340,22 @@ def _show_spool(metrics: Metrics, spool: DurableSpool) -> None:
     metrics.show("perigee_spool_bytes", "Bytes that wait to be told.", lambda: spool.standing().size)
 
 
-def _show(metrics: Metrics, uplink: HttpUplink, identity: Identity) -> None:
+def _show(metrics: Metrics, uplink: HttpUplink, credentials: LiveCredentials) -> None:
     """Figures of the term's connection; those of the term before it are replaced."""
     metrics.show(
         "perigee_certificate_not_after_timestamp_seconds",
         "When the agent's certificate ends.",
-        identity.not_after.timestamp,
+        lambda: _seconds(credentials.not_after),
     )
     metrics.show(
         "perigee_clock_skew_seconds",
         "How far the agent's clock is ahead of the control plane's.",
         lambda: uplink.skew_seconds,
     )
+
+
+def _seconds(moment: datetime) -> float:
+    return moment.timestamp()
 
 
 async def _telemetry(
@@ -368,6 +380,11 @@ def _agent_account(namespace: str, name: str | None) -> AgentAccount | None:
 def _poll_pace(settings: Settings) -> PollPace:
     backoff = settings.reconcile.backoff
     return PollPace(settings.uplink.poll_wait_seconds, backoff.min_seconds, backoff.max_seconds)
+
+
+def _rotate_pace(settings: Settings) -> RotatePace:
+    backoff = settings.reconcile.backoff
+    return RotatePace(backoff.min_seconds, backoff.max_seconds, chance())
 
 
 def _reconcile_pace(settings: Settings) -> ReconcilePace:

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.wire.identitykeys import key_id
 from agent.wire.problems import Code
 from control_plane.faults import Unacceptable
 
@@ -45,10 +46,11 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """A certificate issued to an agent; ``serial`` is in hex."""
+    """A certificate issued to an agent; ``serial`` is in hex, ``keyid`` names the key that it is for."""
 
     chain: bytes
     serial: str
+    keyid: str
     not_before: datetime
     not_after: datetime
 
@@ -94,6 +96,18 @@ class Authority:
         """The hex SHA-256 of the root certificate's DER."""
         return self._certificate.fingerprint(hashes.SHA256()).hex()
 
+    def issued(self, certificate: x509.Certificate) -> bool:
+        """Whether that certificate was signed by this root."""
+        try:
+            certificate.verify_directly_issued_by(self._certificate)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    def issued_pem(self, chain: bytes) -> bool:
+        """The same of the first certificate in a PEM chain."""
+        return self.issued(x509.load_pem_x509_certificates(chain)[0])
+
     def server_pair(self, hostnames: Sequence[str], validity: Validity) -> KeyPair:
         """A new key and certificate for our own listeners, good for these names and addresses."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -110,9 +124,10 @@ class Authority:
     def client_certificate(self, csr_pem: bytes, cluster: str, *, validity: Validity) -> ClientCertificate:
         """A certificate for an agent's key; raises Unacceptable if the request is malformed, unproven or weak."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, cluster)])
+        public = _requested_key(csr_pem)
         draft = self._leaf(
             name,
-            public_key=_requested_key(csr_pem),
+            public_key=public,
             validity=validity,
             purpose=ExtendedKeyUsageOID.CLIENT_AUTH,
         ).add_extension(
@@ -122,6 +137,7 @@ class Authority:
         return ClientCertificate(
             certificate.public_bytes(serialization.Encoding.PEM),
             serial_of(certificate),
+            key_id(public),
             certificate.not_valid_before_utc,
             certificate.not_valid_after_utc,
         )
@@ -154,6 +170,11 @@ def cluster_of(certificate: x509.Certificate) -> str | None:
 def serial_of(certificate: x509.Certificate) -> str:
     """A certificate's serial number in hex."""
     return f"{certificate.serial_number:x}"
+
+
+def requested_key_id(csr_pem: bytes) -> str:
+    """The name of the key that a certificate is asked for; raises Unacceptable as ``client_certificate`` does."""
+    return key_id(_requested_key(csr_pem))
 
 
 def serves(chain_pem: bytes, hostnames: Sequence[str], *, now: datetime) -> bool:

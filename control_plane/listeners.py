@@ -1,9 +1,13 @@
-"""The three listeners' sockets and TLS. Agents must show a certificate; the others ask for none and ignore any."""
+"""The three listeners' sockets and TLS. Agents must show a certificate; the others ask for none and ignore any.
+
+The keys behind the listeners may change while they listen: each handshake takes the TLS context of its moment, and
+connections that stand are left alone.
+"""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -28,8 +32,44 @@ class Bound:
     enrol: int
 
 
+class Door:
+    """The TLS of one listener: what is listened with stays, what a handshake uses is the newest."""
+
+    def __init__(self, make: Callable[[], ssl.SSLContext]) -> None:
+        self._make = make
+        self._present = make()
+        self.context = make()
+        """What is listened with."""
+        self.context.sni_callback = self._meet
+
+    def renew(self) -> None:
+        """Take up keys and authorities as they are now. Blocking: they are files."""
+        self._present = self._make()
+
+    def _meet(self, peer: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        peer.context = self._present
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The TLS of the listeners: of the agents', and of those that ask for no certificate."""
+
+    agents: Door
+    open: Door
+
+    @classmethod
+    def of(cls, paths: Paths) -> Doors:
+        """Doors by the files of the state directory. Blocking."""
+        return cls(Door(lambda: agents_context(paths)), Door(lambda: open_context(paths)))
+
+    def renew(self) -> None:
+        """Take up keys and authorities as they are now. Blocking."""
+        self.agents.renew()
+        self.open.renew()
+
+
 @asynccontextmanager
-async def listening(services: Services, paths: Paths) -> AsyncIterator[Bound]:
+async def listening(services: Services, doors: Doors) -> AsyncIterator[Bound]:
     """Listen, until the block ends; then let the polls go and end the calls in progress."""
     ports = services.settings.ports
     agents = AgentCalls(services).application()
@@ -41,27 +81,28 @@ async def listening(services: Services, paths: Paths) -> AsyncIterator[Bound]:
     async with AsyncExitStack() as stack:
         bind = services.settings.bind
 
-        async def listen(app: web.Application, port: int, context: ssl.SSLContext) -> int:
+        async def listen(app: web.Application, port: int, door: Door) -> int:
             # No access log: paths and headers may hold what must not be written down; the audit trail is ours.
             # Nothing is unpacked on the way in either: whoever takes packed bodies does it within a bound.
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=_GRACE_SECONDS, auto_decompress=False)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            await web.TCPSite(runner, bind, port, ssl_context=context).start()
+            await web.TCPSite(runner, bind, port, ssl_context=door.context).start()
             return int(runner.addresses[0][1])
 
         yield Bound(
-            await listen(agents, ports.agents, agents_context(paths)),
-            await listen(AdminCalls(services).application(), ports.admin, open_context(paths)),
-            await listen(EnrolCalls(services).application(), ports.enrol, open_context(paths)),
+            await listen(agents, ports.agents, doors.agents),
+            await listen(AdminCalls(services).application(), ports.admin, doors.open),
+            await listen(EnrolCalls(services).application(), ports.enrol, doors.open),
         )
 
 
 def agents_context(paths: Paths) -> ssl.SSLContext:
-    """TLS that ends before any code runs unless the peer proves to hold a certificate of our authority."""
+    """TLS that ends before any code runs unless the peer proves to hold a certificate of one of our authorities."""
     context = open_context(paths)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cafile=paths.ca_certificate)
+    context.num_tickets = 0  # a session that is resumed would be believed by authorities of the past
     return context
 
 

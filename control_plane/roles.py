@@ -1,7 +1,7 @@
 """The signing roles: root signs trust bundles, index signs what agents poll. Ed25519 keys; DSSE is the wire's work.
 
-The root key may be taken offline once the first bundle is signed: its public half stays, and whatever needs the private
-one (a new epoch, another authority, another index key) says so.
+While a role is being rotated it has two keys, and what it signs is signed with both. The root key may be taken offline
+once a bundle is signed: its public half stays, and whatever needs the private one says so.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, Role, SigningKey, sign
+from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, SigningKey, sign
 from agent.wire.index import IndexV1
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import digest
-from agent.wire.trust import KeyV1, RolesV1, RoleV1, TrustBundleV1, fingerprint
+from agent.wire.trust import KeyV1, RolesV1, RoleV1, TrustBundle, TrustBundleV1, fingerprint
 from control_plane.faults import Clash
 
 
@@ -25,42 +25,42 @@ class RootOffline(Clash):
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """Both roles' keys; ``root`` None: it is offline."""
+    """Both roles' keys, oldest first. ``root_signers`` are the root keys at hand: none while root is offline."""
 
-    root_public: bytes
-    root: SigningKey | None
-    index: SigningKey
+    roots: tuple[bytes, ...]
+    root_signers: tuple[SigningKey, ...]
+    indexes: tuple[SigningKey, ...]
 
     @property
     def root_fingerprint(self) -> str:
-        """What an agent pins."""
-        return fingerprint(self.root_public)
-
-    @property
-    def root_role(self) -> Role:
-        """Who signs trust bundles, for verifying our own."""
-        return Role("root", 1, {digest(self.root_public): self.root_public})
+        """What an agent pins from now on."""
+        return fingerprint(self.roots[-1])
 
     def described(self) -> tuple[RolesV1, dict[str, KeyV1]]:
         """The roles and keys as a trust bundle tells them."""
-        publics = (self.root_public, self.index.public)
-        root, index = (RoleV1(keyids=(digest(public),), threshold=1) for public in publics)
+        indexes = tuple(key.public for key in self.indexes)
+        root, index = (RoleV1(keyids=tuple(map(digest, publics)), threshold=1) for publics in (self.roots, indexes))
+        publics = (*self.roots, *indexes)
         keys = {digest(public): KeyV1(type="ed25519", public=encode_base64(public)) for public in publics}
         return RolesV1(root=root, index=index), keys
 
-    def sign_bundle(self, bundle: TrustBundleV1) -> bytes:
-        """The envelope of a trust bundle; raises RootOffline."""
-        if self.root is None:
+    def sign_bundle(self, bundle: TrustBundleV1, *, after: TrustBundle | None) -> bytes:
+        """The envelope of a trust bundle that follows ``after``; raises RootOffline if keys for it are not at hand."""
+        mine = {digest(public) for public in self.roots}
+        before = set(after.root.keys) if after is not None else mine
+        signers = [key for key in self.root_signers if key.keyid in mine | before]
+        at_hand = {key.keyid for key in signers}
+        if not (at_hand & mine and at_hand & before):
             raise RootOffline(
                 "RootOffline",
                 "a new trust bundle must be signed, and the root key is not in the state directory",
-                hint="put roles/root.key back, start once, and take it offline again",
+                hint="give it with --root-key FILE beside --directory, or put roles/root.key back meanwhile",
             )
-        return sign(bundle.to_bytes(), TRUST_TYPE, keys=[self.root])
+        return sign(bundle.to_bytes(), TRUST_TYPE, keys=signers)
 
     def sign_index(self, index: IndexV1) -> bytes:
         """The envelope of an index."""
-        return sign(index.to_bytes(), INDEX_TYPE, keys=[self.index])
+        return sign(index.to_bytes(), INDEX_TYPE, keys=self.indexes)
 
 
 def new_key() -> SigningKey:

@@ -15,7 +15,8 @@ from agent.wire.reports import InstanceReportV1
 from agent.wire.strict import parse_object
 from control_plane import statefiles
 from control_plane.clock import Clock, SystemClock
-from control_plane.listeners import Bound, listening
+from control_plane.follower import Follower, following
+from control_plane.listeners import Bound, Doors, listening
 from control_plane.services.accounts import Accounts, Role
 from control_plane.services.assembly import Services, assemble
 from control_plane.services.membership import TokenWish
@@ -43,12 +44,15 @@ class ControlPlane:
         """Where admins call; the API is below ``/admin/v1``."""
         self.enrol_url = f"{base}:{bound.enrol}"
         """Where agents enrol."""
-        self.root_fingerprint = services.root_fingerprint
-        """What an agent pins: ``sha256:`` and the digest of the root role's key."""
         self.ca_file = paths.ca_certificate
-        """The certificate that agents and admins trust, as a PEM file."""
+        """The certificates that agents and admins trust, as a PEM file."""
         self.admin_token_file = paths.admin_token
         """Where the first admin's bearer token was written."""
+
+    @property
+    def root_fingerprint(self) -> str:
+        """What an agent pins: ``sha256:`` and the digest of the root role's key."""
+        return self.services.root_fingerprint
 
     @classmethod
     @asynccontextmanager
@@ -62,7 +66,11 @@ class ControlPlane:
             paths = state.paths
             await asyncio.to_thread(lambda: certify_server(state, settings, now=now.now()))
             await _ensure_first_admin(services.accounts, paths)
-            yield cls(services, paths, await stack.enter_async_context(listening(services, paths)))
+            doors = await asyncio.to_thread(Doors.of, paths)
+            bound = await stack.enter_async_context(listening(services, doors))
+            follower = Follower(services, doors, version=await services.trust.version())
+            await stack.enter_async_context(following(follower))
+            yield cls(services, paths, bound)
 
     async def admin_token(self) -> str:
         """The first admin's bearer token, out of its file."""

@@ -33,6 +33,10 @@ class Lives:
     index: timedelta = timedelta(days=7)
     """An agent judges this when it accepts an index; an index is signed anew once less than half of it is left."""
     longest_token: timedelta = timedelta(days=30)
+    renewal_grace: timedelta = timedelta(days=30)
+    """So long after its end a certificate may still be renewed by who holds its key: for agents that were away."""
+    acknowledgement: timedelta = timedelta(days=30)
+    """Agents that were seen within this time must have acknowledged a new key before the old one may go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,8 @@ class Settings:
     """Names and addresses that the server's certificate is good for; the first one stands in the URLs."""
     bind: str = "127.0.0.1"
     ports: Ports = field(default_factory=Ports)
+    root_key: Path | None = None
+    """A private key of the root role that is kept elsewhere; read for as long as the command runs."""
     database_url: str = ""
     """An SQLAlchemy asynchronous URL; empty: SQLite in the directory."""
     lives: Lives = field(default_factory=Lives)

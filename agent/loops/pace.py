@@ -48,6 +48,11 @@ async def give_way() -> None:
     await asyncio.sleep(0)  # noqa: TID251 - the one home of it
 
 
+def chance() -> float:
+    """A number from 0 to 1: this agent's place among others that would do the same at the same time."""
+    return random.random()  # noqa: S311 - jitter
+
+
 @dataclass(slots=True)
 class Backoff:
     """Waits that double from ``least`` to ``most`` seconds with full jitter, until a success resets them.

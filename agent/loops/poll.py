@@ -15,6 +15,7 @@ from agent.loops.accepted import Accepted
 from agent.loops.guarding import Guarding
 from agent.loops.pace import Backoff, give_way
 from agent.loops.statuses import Statuses
+from agent.loops.trust import Trust
 from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.desired import Desired, Document, Entry, Index, Refusal, Standing
@@ -35,7 +36,7 @@ from agent.planning.clocks import clock_condition, judging_time
 from agent.planning.health import refused_status
 from agent.ports import Clock, ControlPlane, IndexAnswer, KeptState, StateStore, Telemetry, Verifier
 from agent.wire.codec import parse_document
-from agent.wire.index import refuse_mixed
+from agent.wire.index import refuse_mixed, signers
 from agent.wire.strict import digest
 
 
@@ -48,6 +49,15 @@ class PollPorts:
     store: StateStore
     telemetry: Telemetry
     clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What polling finds out, for the other loops to read."""
+
+    accepted: Accepted
+    statuses: Statuses
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +80,11 @@ class PollLoop:
 
     name = "poll"
 
-    def __init__(
-        self,
-        ports: PollPorts,
-        accepted: Accepted,
-        statuses: Statuses,
-        *,
-        pace: PollPace,
-        guarding: Guarding,
-    ) -> None:
+    def __init__(self, ports: PollPorts, learnt: Learnt, *, pace: PollPace, guarding: Guarding) -> None:
         self._ports = ports
-        self._accepted = accepted
-        self._statuses = statuses
+        self._trust = learnt.trust
+        self._accepted = learnt.accepted
+        self._statuses = learnt.statuses
         self._pace = pace
         self._backoff = Backoff(pace.least_backoff_seconds, pace.most_backoff_seconds)
         self._kept: KeptState | None = None
@@ -121,10 +124,12 @@ class PollLoop:
 
     async def _failed(self, error: AgentError) -> None:
         self._say(error)
+        self._trust.changed.clear()  # only what changes from here on is a reason to try again at once
+        self._trust.about(error)
         wait = self._backoff.next()
         if isinstance(error, Retryable) and error.after_seconds is not None:
             wait = max(wait, error.after_seconds)
-        await self._ports.clock.wait(asyncio.Event(), seconds=wait)
+        await self._ports.clock.wait(self._trust.changed, seconds=wait)
 
     async def _restore(self) -> None:
         """Go on from what the cluster keeps, and from nothing else."""
@@ -200,6 +205,7 @@ class PollLoop:
         standing = self._kept.standing if self._kept is not None else None
         now = judging_time(self._ports.clock.now(), self._ports.control_plane.skew_seconds)
         index = self._ports.verifier.index(answer.envelope, now=now, newest=standing)
+        self._trust.named(index.trust)
         if self._index is not None:
             refuse_mixed(index, held=self._index)
         judged, missing = await self._fetched(index)
@@ -244,7 +250,8 @@ class PollLoop:
         kept = self._kept or KeptState(b"", {}, Standing(0, 0), "")
         entries = {instance_id: document.entry for instance_id, document in judged.documents.items()}
         state = KeptState(kept.index, entries, index.standing, kept.resource_version, judged.floors)
-        if state != kept or not kept.index:
+        # Signed with other keys, it is kept anew: those of before may not be trusted for ever.
+        if state != kept or signers(kept.index) != signers(index.raw):
             try:
                 self._kept = await self._ports.store.swap(state, index=index)
             except Conflict:

@@ -13,6 +13,7 @@ from agent.loops.accepted import Accepted
 from agent.loops.outbox import Outbox, Parcel
 from agent.loops.pace import Backoff
 from agent.loops.statuses import Statuses
+from agent.loops.trust import Trust
 from agent.loops.unforeseen import unforeseen
 from agent.model.conditions import Condition, Truth
 from agent.model.errors import AgentError, NotAuthorised, Retryable, Terminal
@@ -50,6 +51,7 @@ class Told:
 
     accepted: Accepted
     statuses: Statuses
+    trust: Trust
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class ReportLoop:
             requests=self._ports.cluster.requests(),
             observed_at=self._ports.clock.now(),
             outbox=self._outbox.spool.standing(),
+            trust=self._told.trust.version,
         )
 
     def _claim_access(self) -> None:

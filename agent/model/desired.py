@@ -31,7 +31,8 @@ class Entry:
 class Index:
     """A verified index. ``raw`` are the signed envelope's exact bytes, kept so that a restart can verify it again.
 
-    ``unknown_fields`` are those that this version of the agent does not know and therefore ignores.
+    ``trust`` is the version of the newest trust bundle, 0 where it is not said. ``unknown_fields`` are those that
+    this version of the agent does not know and therefore ignores.
     """
 
     cluster: str
@@ -40,6 +41,7 @@ class Index:
     expires_at: datetime
     entries: tuple[Entry, ...]
     raw: bytes = b""
+    trust: int = 0
     unknown_fields: tuple[str, ...] = ()
 
 

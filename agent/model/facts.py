@@ -157,6 +157,36 @@ class CacheFilled:
     took_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateRenewed:
+    """The agent has a new certificate for a new key, kept and in use; ``ends`` is when it ends."""
+
+    ends: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """The certificate is to be renewed and could not be; it is tried again."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFollowed:
+    """The agent goes by a newer trust bundle, which the one before vouches for."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFailed:
+    """Whether there is a newer trust bundle could not be told, or what came is none; it is tried again."""
+
+    reason: str
+    message: str
+
+
 Fact = (
     PollAnswered
     | PollFailed
@@ -176,4 +206,8 @@ Fact = (
     | StoodBy
     | LeaseFailed
     | CacheFilled
+    | CertificateRenewed
+    | RenewalFailed
+    | TrustFollowed
+    | TrustFailed
 )

@@ -38,7 +38,10 @@ class InstanceStatus:
 
 @dataclass(frozen=True, slots=True)
 class AgentStatus:
-    """How the agent does: what it accepted last, its conditions, and how many requests it made by verb."""
+    """How the agent does: what it accepted last, its conditions, and how many requests it made by verb.
+
+    ``trust``: the version of the trust bundle that it goes by, 0 before it is known.
+    """
 
     version: str
     cluster: str
@@ -47,3 +50,4 @@ class AgentStatus:
     requests: Mapping[str, int]
     observed_at: datetime
     outbox: SpoolStanding = field(default_factory=SpoolStanding)
+    trust: int = 0

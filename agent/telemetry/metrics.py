@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from agent.model.facts import (
     AuditNotKept,
     CacheFilled,
+    CertificateRenewed,
     ChangeApplied,
     Enrolled,
     Fact,
@@ -30,12 +31,15 @@ from agent.model.facts import (
     PollFailed,
     ReconcileFailed,
     ReconcileFinished,
+    RenewalFailed,
     ReportDelayed,
     ReportDelivered,
     RevisionAccepted,
     SpoolDegraded,
     StateRefused,
     StoodBy,
+    TrustFailed,
+    TrustFollowed,
 )
 from agent.ports import Clock, Telemetry
 
@@ -134,6 +138,19 @@ class Metrics(Telemetry):
             "perigee_report_failures", "Batches that did not get through, by reason.", ["reason"], registry=into
         )
         self._waiting = Gauge("perigee_outbox_waiting", "Statuses and records that wait for delivery.", registry=into)
+        self._renewals = Counter(
+            "perigee_certificate_renewals",
+            "Renewals of the agent's certificate, by outcome.",
+            ["outcome"],
+            registry=into,
+        )
+        self._trust = Gauge("perigee_trust_version", "Version of the trust bundle that was followed to.", registry=into)
+        self._trust_failures = Counter(
+            "perigee_trust_failures",
+            "Looks for a newer trust bundle that failed, by reason.",
+            ["reason"],
+            registry=into,
+        )
         self._lost = Counter(
             "perigee_outbox_dropped", "Statuses and records dropped from a full outbox.", registry=into
         )
@@ -277,3 +294,19 @@ class Metrics(Telemetry):
     @_count.register
     def _(self, fact: CacheFilled) -> None:
         self._filled_seconds.set(fact.took_seconds)
+
+    @_count.register
+    def _(self, _fact: CertificateRenewed) -> None:
+        self._renewals.labels("renewed").inc()
+
+    @_count.register
+    def _(self, _fact: RenewalFailed) -> None:
+        self._renewals.labels("failed").inc()
+
+    @_count.register
+    def _(self, fact: TrustFollowed) -> None:
+        self._trust.set(fact.version)
+
+    @_count.register
+    def _(self, fact: TrustFailed) -> None:
+        self._trust_failures.labels(self._reason(fact.reason)).inc()

@@ -19,6 +19,7 @@ from agent.model.desired import Entry, Standing
 from agent.model.facts import (
     AuditNotKept,
     CacheFilled,
+    CertificateRenewed,
     ChangeApplied,
     Enrolled,
     Fact,
@@ -30,12 +31,15 @@ from agent.model.facts import (
     PollFailed,
     ReconcileFailed,
     ReconcileFinished,
+    RenewalFailed,
     ReportDelayed,
     ReportDelivered,
     RevisionAccepted,
     SpoolDegraded,
     StateRefused,
     StoodBy,
+    TrustFailed,
+    TrustFollowed,
 )
 from agent.ports import Telemetry
 
@@ -58,6 +62,10 @@ EVENTS: Mapping[type[Fact], tuple[str, int]] = {
     StoodBy: ("stood_by", logging.INFO),
     LeaseFailed: ("lease_failed", logging.WARNING),
     CacheFilled: ("cache_filled", logging.INFO),
+    CertificateRenewed: ("certificate_renewed", logging.INFO),
+    RenewalFailed: ("renewal_failed", logging.ERROR),
+    TrustFollowed: ("trust_followed", logging.INFO),
+    TrustFailed: ("trust_failed", logging.WARNING),
 }
 """Each fact's event name and level."""
 

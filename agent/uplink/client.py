@@ -7,10 +7,12 @@ is repeated here but reading documents, which changes nothing anywhere; polls an
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from itertools import islice
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from agent.model.desired import Entry
 from agent.model.errors import AgentError, NotAuthorised, Refused, Retryable
@@ -18,7 +20,6 @@ from agent.ports import Clock, ControlPlane, IndexAnswer
 from agent.settings import UplinkSettings
 from agent.uplink.exchange import Call, Exchange, repeated
 from agent.uplink.faults import Answer, ConnectionCut, EncodingNotTaken, from_status
-from agent.uplink.identity import Identity
 from agent.uplink.patience import Patience
 from agent.wire.documents import DocumentsRequestV1, decode_answer
 from agent.wire.encodings import GZIP, ZSTD, pack
@@ -31,10 +32,23 @@ _FRAME_BYTES: Final = 100
 """What JSON adds to a document in an answer with many: digest, quotes, commas."""
 
 
+class Presented(Protocol):
+    """What we show of ourselves: an identity, or the credentials of which it is the present one."""
+
+    @property
+    def not_after(self) -> datetime:
+        """Until when our certificate holds."""
+        ...
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """TLS as ourselves, towards whom we trust."""
+        ...
+
+
 class HttpUplink(ControlPlane):
     """The control plane, as this identity is served. Connects when first asked; ``aclose`` when done."""
 
-    def __init__(self, settings: UplinkSettings, identity: Identity, *, clock: Clock) -> None:
+    def __init__(self, settings: UplinkSettings, identity: Presented, *, clock: Clock) -> None:
         self._base = settings.agents_url
         self._clock = clock
         self._identity = identity
@@ -51,6 +65,10 @@ class HttpUplink(ControlPlane):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._exchange.aclose()
+
+    def reconnect(self) -> None:
+        """Make new connections from now on, as the identity is by then; calls in flight finish on theirs."""
+        self._exchange.reconnect()
 
     @property
     def skew_seconds(self) -> float | None:
@@ -151,7 +169,7 @@ class HttpUplink(ControlPlane):
         """
         if isinstance(error, ConnectionCut) and self._clock.now() >= self._identity.not_after:
             until = self._identity.not_after.isoformat(timespec="seconds")
-            hint = "renew it, or correct the clock of this machine"
+            hint = "the agent renews it as soon as it can; see the condition CertificateValid, and this machine's clock"
             error = NotAuthorised(f"{error}, and by our clock our certificate ended at {until}", hint=hint)
         skew = self.skew_seconds
         if isinstance(error, NotAuthorised) and skew is not None and abs(skew) > SKEW_WORTH_A_WORD_SECONDS:

@@ -102,6 +102,10 @@ class Exchange:
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(call.url, response.status, headers, await _read(response, call))
 
+    def reconnect(self) -> None:
+        """Ask for a TLS context anew with the next call; calls in flight finish on the connections that they have."""
+        self._tls.expire()
+
     async def aclose(self) -> None:
         """Close the connections."""
         if self._session is not None:

@@ -29,7 +29,7 @@ def content_of(file: Path, *, what: str, hint: str = "") -> bytes:
 
 
 class FreshContext:
-    """A TLS context that is made anew when the file it depends on has changed; without a file, once."""
+    """A TLS context that is made anew when the file it depends on has changed, or when it is told to."""
 
     def __init__(self, make: Callable[[bytes], ssl.SSLContext], file: Path | None, *, what: str) -> None:
         self._make = make
@@ -37,6 +37,12 @@ class FreshContext:
         self._what = what
         self._made: tuple[bytes, ssl.SSLContext] | None = None
         self._making = asyncio.Lock()
+        self._turn = 0
+
+    def expire(self) -> None:
+        """What the context is made of has changed: the next one is made anew, also where one is being made just now."""
+        self._turn += 1
+        self._made = None
 
     async def current(self) -> ssl.SSLContext:
         """The context for the file as it is now. Raises Misconfigured if it cannot be read or holds no certificate."""
@@ -44,6 +50,12 @@ class FreshContext:
             content = b""
             if self._file is not None:
                 content = await asyncio.to_thread(content_of, self._file, what=self._what)
-            if self._made is None or self._made[0] != content:
-                self._made = content, await asyncio.to_thread(self._make, content)  # it may write a key to memory
-            return self._made[1]
+            made = self._made
+            while made is None or made[0] != content:
+                turn = self._turn
+                made = content, await asyncio.to_thread(self._make, content)  # it may write a key to memory
+                if turn == self._turn:
+                    self._made = made
+                else:
+                    made = None
+            return made[1]

@@ -103,6 +103,16 @@ class Identity:
         return context
 
     @property
+    def chain_pem(self) -> bytes:
+        """Our certificate, then intermediates, in PEM."""
+        return _pem(self.chain)
+
+    @property
+    def certificate_pem(self) -> str:
+        """Our certificate alone, in PEM."""
+        return _pem(self.chain[:1]).decode("ascii")
+
+    @property
     def not_before(self) -> datetime:
         """From when our certificate holds."""
         return self.chain[0].not_valid_before_utc

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509 import CertificateSigningRequest, InvalidVersion, load_pem_x509_csr
 from pydantic import Field
 
 from agent.model.errors import Refused
 from agent.wire.envelope import EnvelopeV1, pae
 from agent.wire.frames import Frame, expect_schema, receive
+from agent.wire.identitykeys import IdentityKey, holds, signature
 from agent.wire.limits import MAX_ENROLMENT_BYTES
 from agent.wire.refusals import Reason
 from agent.wire.scalars import Base64, DnsLabel, LabelKey, LabelValue, Token, Word, decode_base64, encode_base64
@@ -30,8 +30,6 @@ ENROLLED_SCHEMA: Final = "perigee.dev/enrolled/v1"
 SEALING_KEY_TYPE: Final = "application/vnd.perigee.sealing-key.v1"
 _X25519_BYTES: Final = 32
 _NAMES: Final = {"csr": "CSR"}
-
-IdentityKey = Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 
 class EnrolRequestV1(Frame):
@@ -58,10 +56,7 @@ class EnrolResponseV1(Frame):
 
 def sealing_key_signature(identity: IdentityKey, sealing_public: bytes) -> str:
     """The identity key's signature over the raw X25519 public key, in base64: Ed25519, or ECDSA with SHA-256 (DER)."""
-    message = pae(sealing_public, SEALING_KEY_TYPE)
-    if isinstance(identity, Ed25519PrivateKey):
-        return encode_base64(identity.sign(message))
-    return encode_base64(identity.sign(message, ec.ECDSA(SHA256())))
+    return encode_base64(signature(identity, pae(sealing_public, SEALING_KEY_TYPE)))
 
 
 def decode_enrol_request(raw: bytes) -> EnrolRequestV1:
@@ -105,14 +100,8 @@ def verify_sealing_key(identity: object, sealing_public: bytes, signature: str, 
 
     Raises Refused (BadSignature, Malformed).
     """
-    message, proof = pae(sealing_public, SEALING_KEY_TYPE), decode_base64(signature)
-    try:
-        if isinstance(identity, Ed25519PublicKey):
-            identity.verify(proof, message)
-        elif isinstance(identity, ec.EllipticCurvePublicKey):
-            identity.verify(proof, message, ec.ECDSA(SHA256()))
-        else:
-            raise Refused("must be for an ECDSA or Ed25519 key", path=holder.lower(), reason=Reason.MALFORMED)
-    except InvalidSignature as error:
+    if not isinstance(identity, Ed25519PublicKey | ec.EllipticCurvePublicKey):
+        raise Refused("must be for an ECDSA or Ed25519 key", path=holder.lower(), reason=Reason.MALFORMED)
+    if not holds(identity, decode_base64(signature), pae(sealing_public, SEALING_KEY_TYPE)):
         path = "sealingKeySignature"
-        raise Refused(f"is not by the key of the {holder}", path=path, reason=Reason.BAD_SIGNATURE) from error
+        raise Refused(f"is not by the key of the {holder}", path=path, reason=Reason.BAD_SIGNATURE)

@@ -13,7 +13,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -55,6 +55,19 @@ class Role:
     keys: Mapping[str, bytes]
 
 
+class Signer(Protocol):
+    """A private key that signs envelopes."""
+
+    @property
+    def keyid(self) -> str:
+        """The name that its signatures carry."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature of the message."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKey:
     """A private key with the name that its signatures carry."""
@@ -71,6 +84,10 @@ class SigningKey:
         """The hex SHA-256 of the raw public key."""
         return digest(self.public)
 
+    def sign(self, message: bytes) -> bytes:
+        """The signature of the message: Ed25519."""
+        return self.private.sign(message)
+
 
 def pae(payload: bytes, payload_type: str) -> bytes:
     """What is really signed: DSSE's pre-authentication encoding, in which no part can be mistaken for another."""
@@ -78,13 +95,13 @@ def pae(payload: bytes, payload_type: str) -> bytes:
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
-def sign(payload: bytes, payload_type: str, *, keys: Sequence[SigningKey]) -> bytes:
+def sign(payload: bytes, payload_type: str, *, keys: Sequence[Signer]) -> bytes:
     """The canonical bytes of an envelope around the payload, signed with each of the keys."""
     message = pae(payload, payload_type)
     return EnvelopeV1(
         payload=encode_base64(payload),
         payload_type=payload_type,
-        signatures=tuple(SignatureV1(keyid=key.keyid, sig=encode_base64(key.private.sign(message))) for key in keys),
+        signatures=tuple(SignatureV1(keyid=key.keyid, sig=encode_base64(key.sign(message))) for key in keys),
     ).to_bytes()
 
 

@@ -6,6 +6,8 @@ accepted before. Not here: the documents themselves (codec).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal
 
@@ -34,7 +36,9 @@ class EntryV1(Frame):
 
 
 class IndexV1(Frame):
-    """The desired state of one cluster. (epoch, version) only grows; the same pair always lists the same instances."""
+    """The desired state of one cluster. (epoch, version) only grows; the same pair always lists the same instances.
+    ``trust``: the version of the newest trust bundle.
+    """
 
     schema_id: Literal["perigee.dev/index/v1"] = Field(default=INDEX_SCHEMA, alias="schema")
     cluster: DnsLabel
@@ -42,6 +46,7 @@ class IndexV1(Frame):
     version: Ordinal
     issued_at: Moment
     expires_at: Moment
+    trust: Ordinal | None = None
     instances: tuple[EntryV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
 
 
@@ -49,11 +54,14 @@ class IndexVerifier:
     """Judges indexes by one trust bundle, for one cluster. Implements the port ``Verifier``.
 
     ``cluster`` None: for whichever the index names, where nobody said which one this is and nothing is done by it.
+    ``former``: bundles before it, the latest first, by which an index may have been accepted that is still kept: what
+    they vouched for then stays in force, and nothing new is accepted by them.
     """
 
-    def __init__(self, trust: TrustBundle, cluster: str | None) -> None:
+    def __init__(self, trust: TrustBundle, cluster: str | None, *, former: Sequence[TrustBundle] = ()) -> None:
         self._trust = trust
         self._cluster = cluster
+        self._former = tuple(former)
 
     def index(self, envelope: bytes, *, now: datetime | None, newest: Standing | None) -> Index:
         """The verified index. ``now`` None: freshness was judged at acceptance, do not judge it again.
@@ -62,7 +70,7 @@ class IndexVerifier:
         Raises Refused: TooLarge, Malformed, WrongType, BadSignature, UnknownMajor, WrongCluster, EpochAhead,
         RolledBack, IndexExpired.
         """
-        payload = verify(envelope, INDEX_TYPE, role=self._trust.index, limit=MAX_INDEX_BYTES)
+        payload = self._signed(envelope, accepted_before=now is None)
         index = index_from_wire(payload, raw=envelope)
         if self._cluster is not None and index.cluster != self._cluster:
             raise Refused(
@@ -80,6 +88,15 @@ class IndexVerifier:
                 hint="the control plane stopped signing, or somebody withholds newer indexes, or a clock is wrong",
             )
         return index
+
+    def _signed(self, envelope: bytes, *, accepted_before: bool) -> bytes:
+        try:
+            return verify(envelope, INDEX_TYPE, role=self._trust.index, limit=MAX_INDEX_BYTES)
+        except Refused:
+            for bundle in self._former if accepted_before else ():
+                with suppress(Refused):
+                    return verify(envelope, INDEX_TYPE, role=bundle.index, limit=MAX_INDEX_BYTES)
+            raise
 
     def _refuse_foreign_epoch(self, came: Standing) -> None:
         """Epochs are the root role's to begin: else whoever holds the index key could outrank every index to come."""
@@ -106,9 +123,19 @@ def index_from_wire(payload: bytes, *, raw: bytes) -> Index:
         issued_at=index.issued_at,
         expires_at=index.expires_at,
         entries=tuple(Entry(one.id, one.revision, one.digest, one.size) for one in index.instances),
+        trust=index.trust or 0,
         raw=raw,
         unknown_fields=unknown,
     )
+
+
+def signers(envelope: bytes) -> frozenset[str]:
+    """The ids of the keys that an index says it is signed with; nothing is verified. None of what is no index."""
+    try:
+        opened = open_envelope(envelope, INDEX_TYPE, limit=MAX_INDEX_BYTES)
+    except Refused:
+        return frozenset()
+    return frozenset(one.keyid for one in opened.signatures)
 
 
 def unverified_entries(envelope: bytes) -> tuple[Entry, ...]:

@@ -30,6 +30,7 @@ class Code(StrEnum):
     FORBIDDEN = "Forbidden"
     WRONG_CLUSTER = "WrongCluster"
     CERTIFICATE_REVOKED = "CertificateRevoked"
+    CERTIFICATE_EXPIRED = "CertificateExpired"
     NOT_FOUND = "NotFound"
     METHOD_NOT_ALLOWED = "MethodNotAllowed"
     TOO_LARGE = "TooLarge"
@@ -50,6 +51,7 @@ STATUS: Final[dict[Code, HTTPStatus]] = {
     Code.FORBIDDEN: HTTPStatus.FORBIDDEN,
     Code.WRONG_CLUSTER: HTTPStatus.FORBIDDEN,
     Code.CERTIFICATE_REVOKED: HTTPStatus.FORBIDDEN,
+    Code.CERTIFICATE_EXPIRED: HTTPStatus.FORBIDDEN,
     Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
     Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Code.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     INDEX_EXPIRED = "IndexExpired"
     EPOCH_AHEAD = "EpochAhead"
     ROLLED_BACK = "RolledBack"
+    TRUST_SKIPPED = "TrustSkipped"
     MIXED_INDEX = "MixedIndex"
     DIGEST_MISMATCH = "DigestMismatch"
     MIXED_DOCUMENT = "MixedDocument"

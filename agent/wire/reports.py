@@ -96,11 +96,15 @@ class OutboxV1(Frame):
 
 
 class AgentReportV1(Frame):
-    """How the agent does: what it accepted last, and how many requests it made to its cluster, by verb."""
+    """How the agent does: what it accepted last, and how many requests it made to its cluster, by verb.
+
+    ``trustVersion``: the trust bundle that it goes by, which acknowledges that bundle.
+    """
 
     version: Name
     cluster: Name
     standing: StandingV1
+    trust_version: Counter53 | None = None
     conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
     requests: dict[Name, Counter53] = Field(default={}, max_length=64)
     outbox: OutboxV1 | None = None

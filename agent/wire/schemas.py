@@ -23,6 +23,7 @@ from agent.wire.frames import Frame
 from agent.wire.guard import GuardV1
 from agent.wire.index import IndexV1
 from agent.wire.problems import ProblemV1
+from agent.wire.renewal import RenewRequestV1, RenewResponseV1
 from agent.wire.reports import ReportV1
 from agent.wire.trust import TrustBundleV1
 
@@ -36,6 +37,8 @@ KINDS: Final[Mapping[str, type[Frame]]] = {
     "guard.v1": GuardV1,
     "index.v1": IndexV1,
     "problem.v1": ProblemV1,
+    "renew-request.v1": RenewRequestV1,
+    "renew-response.v1": RenewResponseV1,
     "report.v1": ReportV1,
     "trust.v1": TrustBundleV1,
 }

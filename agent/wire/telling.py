@@ -89,6 +89,7 @@ def _agent_report(agent: AgentStatus, detail: _Detail) -> dict[str, Any]:
         "version": agent.version,
         "cluster": agent.cluster,
         "standing": {"epoch": agent.standing.epoch, "version": agent.standing.version},
+        "trustVersion": agent.trust,
         "conditions": _conditions(agent.conditions, detail),
         "requests": dict(agent.requests),
         "outbox": {

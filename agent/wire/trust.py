@@ -1,7 +1,7 @@
 """The trust bundle: which keys may sign what, and which certificate authorities an agent believes.
 
-Here: reading one, and the first step of trust, from a pinned root key to a verified bundle. Each later bundle is signed
-by the root role of the one before, so a bundle keeps its root role and version.
+Here: reading one; the first step of trust, from a pinned root key to a verified bundle; and each later step, to a
+bundle that the root role of the one before signed as well. Not here: fetching and keeping them.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class RolesV1(Frame):
 
 
 class TrustBundleV1(Frame):
-    """Everything that an agent trusts. ``version`` grows by one with each bundle; ``ca`` are PEM certificates.
+    """Everything that an agent trusts. ``version`` grows by one with each bundle; ``ca`` are PEM certificates, the one
+    that issues agents' certificates at present first.
 
     ``epoch`` grows when a control plane was restored from a backup: indexes of the new epoch supersede all older ones,
     whatever their version.
@@ -108,7 +109,45 @@ def verify_first(envelope: bytes, *, root_fingerprint: str) -> TrustBundle:
             hint="this is another control plane, or its root key was replaced: compare the fingerprint",
         )
     verify(envelope, TRUST_TYPE, role=Role("pinned root", 1, {pinned: public}), limit=MAX_TRUST_BYTES)
-    verify(envelope, TRUST_TYPE, role=bundle.root, limit=MAX_TRUST_BYTES)
+    return _vouched_for(bundle)
+
+
+def verify_own(envelope: bytes) -> TrustBundle:
+    """The bundle, if its own root role vouches for it: enough where it comes from a source that is trusted already.
+
+    Raises Refused: BadSignature, Malformed, TooLarge, …
+    """
+    opened = open_envelope(envelope, TRUST_TYPE, limit=MAX_TRUST_BYTES)
+    data = parse_object(decode_base64(opened.payload), limit=MAX_TRUST_BYTES, what="trust bundle")
+    return _vouched_for(_bundle(data, raw=envelope))
+
+
+def verify_next(previous: TrustBundle, envelope: bytes) -> TrustBundle:
+    """The bundle that follows: one version later, and signed by the root role of the one before and by its own.
+
+    Raises Refused: BadSignature, TrustSkipped, RolledBack, Malformed, TooLarge, …
+    """
+    payload = verify(envelope, TRUST_TYPE, role=previous.root, limit=MAX_TRUST_BYTES)
+    bundle = _bundle(parse_object(payload, limit=MAX_TRUST_BYTES, what="trust bundle"), raw=envelope)
+    if bundle.version != previous.version + 1:
+        raise Refused(
+            f"is {bundle.version}, and after {previous.version} comes {previous.version + 1}",
+            path="version",
+            reason=Reason.TRUST_SKIPPED if bundle.version > previous.version else Reason.ROLLED_BACK,
+            hint="each trust bundle is taken after the one before it, since that says who may sign it",
+        )
+    if bundle.epoch < previous.epoch:
+        raise Refused(
+            f"is {bundle.epoch}, and the trust bundle before it has {previous.epoch}",
+            path="epoch",
+            reason=Reason.ROLLED_BACK,
+        )
+    return _vouched_for(bundle)
+
+
+def _vouched_for(bundle: TrustBundle) -> TrustBundle:
+    """The bundle, if its own root role signed it and it names authorities that can be used."""
+    verify(bundle.raw, TRUST_TYPE, role=bundle.root, limit=MAX_TRUST_BYTES)
     for number, pem in enumerate(bundle.ca):  # only now: X.509 of a stranger is not worth parsing
         _refuse_other_than_certificate(pem, path=f"ca[{number}]")
     return bundle

@@ -109,7 +109,7 @@ def _trust(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except OSError as error:
         raise Misconfigured(f"--ca-file {ca_file} cannot be used: {error.strerror or error}",
-                            hint="name the control plane's root.crt") from None  # fmt: skip
+                            hint="name the control plane's ca.crt") from None  # fmt: skip
 
 
 def _problem(status: int, raw: bytes) -> Fault:

@@ -64,12 +64,14 @@ class DirectoryAccess:
 
 
 @asynccontextmanager
-async def by_directory(directory: Path) -> AsyncIterator[DirectoryAccess]:
-    """Reach a control plane by its state directory, whether it is being served or not. Raises Misconfigured."""
-    if not await asyncio.to_thread((directory / "root.crt").is_file):
+async def by_directory(directory: Path, *, root_key: Path | None = None) -> AsyncIterator[DirectoryAccess]:
+    """Reach a control plane by its state directory, whether it is being served or not. ``root_key``: a file with the
+    root role's private key, if it is kept elsewhere. Raises Misconfigured.
+    """
+    if not await asyncio.to_thread((directory / "roles").is_dir):
         raise Misconfigured(
             f"{directory} is not the directory of a control plane",
             hint="name the --directory that `perigee control-plane serve` was started with",
         )
-    async with opened(Settings(directory=directory), clock=SystemClock()) as (services, _):
+    async with opened(Settings(directory=directory, root_key=root_key), clock=SystemClock()) as (services, _):
         yield DirectoryAccess(services)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from enum import IntEnum
 from typing import Any, TypeVar
 
 import typer
 
 from agent.model.errors import AgentError, Misconfigured, NotAuthorised, Refused, Unreachable
+from control_plane.commands.access import Access, Ask
 from control_plane.faults import Fault
 
 T = TypeVar("T")
@@ -60,6 +62,16 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         ) from None
     except OSError as error:
         raise ended(Exit.CONFIGURATION, str(error)) from None
+
+
+def ask(connect: Callable[[], AbstractAsyncContextManager[Access]], call: Ask) -> dict[str, Any]:
+    """The answer to one call of the admin API, as ``run`` runs it."""
+
+    async def work() -> dict[str, Any]:
+        async with connect() as access:
+            return await access.ask(call)
+
+    return run(work())
 
 
 def ended(code: Exit, message: str, hint: str = "") -> typer.Exit:

@@ -42,13 +42,27 @@ _TOKEN = Annotated[
 ]
 _CA_FILE = Annotated[
     Path | None,
-    typer.Option("--ca-file", envvar="PERIGEE_CA_FILE", help="The control plane's root.crt; without: the system's."),
+    typer.Option("--ca-file", envvar="PERIGEE_CA_FILE", help="The control plane's ca.crt; without: the system's."),
 ]
 _OUTPUT = Annotated[Output, typer.Option("--output", "-o", help="As a table, or as JSON for programs.")]
 _DIRECTORY = Annotated[
     Path | None,
     typer.Option("--directory", help="The control plane's state directory, instead of --control-plane."),
 ]
+
+
+_ROOT_KEY = Annotated[
+    Path | None,
+    typer.Option("--root-key", help="The root role's private key, where it is kept elsewhere; with --directory."),
+]
+_BY_HTTP: dict[str, Any] = {
+    "control_plane": _URL,
+    "token_file": _TOKEN_FILE,
+    "token": _TOKEN,
+    "ca_file": _CA_FILE,
+    "output": _OUTPUT,
+}
+_BOTH_WAYS: dict[str, Any] = {"directory": _DIRECTORY} | _BY_HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +75,17 @@ class Plane:
 
 def on_a_control_plane(command: Callable[..., None]) -> Callable[..., None]:
     """Give the options of a connection to a command, whose first parameter gets them as a ``Plane``."""
-    return _with_options(
-        command,
-        {"control_plane": _URL, "token_file": _TOKEN_FILE, "token": _TOKEN, "ca_file": _CA_FILE, "output": _OUTPUT},
-    )
+    return _with_options(command, _BY_HTTP)
 
 
 def on_a_control_plane_or_directory(command: Callable[..., None]) -> Callable[..., None]:
     """The same for a command that may also work on the state directory."""
-    return _with_options(
-        command,
-        {
-            "directory": _DIRECTORY,
-            "control_plane": _URL,
-            "token_file": _TOKEN_FILE,
-            "token": _TOKEN,
-            "ca_file": _CA_FILE,
-            "output": _OUTPUT,
-        },
-    )
+    return _with_options(command, _BOTH_WAYS)
+
+
+def with_root_key(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a command that signs a trust bundle, for which the root key may lie elsewhere."""
+    return _with_options(command, _BOTH_WAYS | {"root_key": _ROOT_KEY})
 
 
 def _with_options(command: Callable[..., None], options: dict[str, Any]) -> Callable[..., None]:
@@ -111,11 +117,14 @@ def _with_options(command: Callable[..., None], options: dict[str, Any]) -> Call
 def _plane(given: dict[str, Any]) -> Plane:
     @asynccontextmanager
     async def connect() -> AsyncIterator[Access]:
-        if (directory := given.get("directory")) is not None:
+        directory, root_key = given.get("directory"), given.get("root_key")
+        if directory is not None:
             from control_plane.commands.directory import by_directory
 
-            async with by_directory(directory) as local:
+            async with by_directory(directory, root_key=root_key) as local:
                 yield local
+        elif root_key is not None:
+            raise Misconfigured("--root-key needs --directory", hint="a private key is never sent to a control plane")
         else:
             async with by_http(await asyncio.to_thread(_connection, given)) as remote:
                 yield remote

@@ -1,4 +1,4 @@
-"""``perigee control-plane …``: the server itself, and its tokens, users, clusters and trust."""
+"""``perigee control-plane …``: the server itself, and its tokens, users and clusters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import typer
 
 from agent.model.errors import Misconfigured
 from control_plane.commands.access import Ask
-from control_plane.commands.exits import run
+from control_plane.commands.authority import authority
+from control_plane.commands.exits import ask, run
 from control_plane.commands.options import Output, Plane, on_a_control_plane_or_directory
 from control_plane.commands.shown import Column, show_json, show_rows
 from control_plane.settings import Lives, Ports, Settings
@@ -24,7 +25,6 @@ token = typer.Typer(name="token", help="One-time enrolment tokens.", no_args_is_
 user = typer.Typer(name="user", help="Who may call the admin API.", no_args_is_help=True)
 cluster = typer.Typer(name="cluster", help="The clusters whose agents belong to this control plane.",
                       no_args_is_help=True)  # fmt: skip
-authority = typer.Typer(name="ca", help="What agents trust.", no_args_is_help=True)
 for group in (token, user, cluster, authority):
     control_plane.add_typer(group)
 
@@ -177,30 +177,8 @@ def revoke_cluster(plane: Plane, *, name: Annotated[str, typer.Argument()]) -> N
     _ask(plane, Ask("POST", "/clusters/{cluster}/revoke", {"cluster": name}))
 
 
-@authority.command("show")
-@on_a_control_plane_or_directory
-def show_trust(plane: Plane) -> None:
-    """Print the root fingerprint that agents pin; with --output json, the signed trust bundle too."""
-    found = _ask(plane, Ask("GET", "/trust"))
-    if plane.output is Output.JSON:
-        show_json(found)
-    else:
-        typer.echo(found["rootFingerprint"])
-
-
-@authority.command("new-epoch")
-@on_a_control_plane_or_directory
-def new_epoch(plane: Plane) -> None:
-    """After a restore from backup: begin an epoch whose indexes supersede all that agents hold."""
-    typer.echo(f"epoch {_ask(plane, Ask('POST', '/trust/epoch'))['epoch']}")
-
-
-def _ask(plane: Plane, ask: Ask) -> dict[str, Any]:
-    async def work() -> dict[str, Any]:
-        async with plane.connect() as access:
-            return await access.ask(ask)
-
-    return run(work())
+def _ask(plane: Plane, call: Ask) -> dict[str, Any]:
+    return ask(plane.connect, call)
 
 
 def _show_access(made: dict[str, Any], *, output: Output) -> None:

@@ -11,7 +11,9 @@ from control_plane.services.agent_trail import AgentTrail
 from control_plane.services.desired import DesiredState, Signing
 from control_plane.services.membership import Issuing, Membership
 from control_plane.services.publishing import Publishing
+from control_plane.services.renewal import Renewals
 from control_plane.services.reporting import Reporting
+from control_plane.services.rotation import Rotations
 from control_plane.services.trail import Trail
 from control_plane.services.trust import TrustChain
 from control_plane.settings import Settings
@@ -26,39 +28,48 @@ class Services:
 
     settings: Settings
     clock: Clock
-    root_fingerprint: str
+    state: State
     accounts: Accounts
     membership: Membership
+    renewals: Renewals
     publishing: Publishing
     desired: DesiredState
     reporting: Reporting
     trust: TrustChain
     agent_trail: AgentTrail
+    rotations: Rotations
     trail: Trail
     news: Bell
     """Rung per cluster when its index changes or its certificates are revoked."""
     told: Bell
     """Rung per cluster when a report came in."""
 
+    @property
+    def root_fingerprint(self) -> str:
+        """What an agent pins."""
+        return self.state.roles.root_fingerprint
+
 
 def assemble(settings: Settings, state: State, *, database: Database, clock: Clock) -> Services:
     """Put the services together."""
     news, told = Bell(), Bell()
-    signing = Signing(state.roles, settings.lives.index)
+    signing, issuing = Signing(state, settings.lives.index), Issuing(state, settings.lives)
     desired = DesiredState(database, signing, clock=clock, bell=news)
-    limits = settings.limits
+    limits, trust = settings.limits, TrustChain(database, state, clock)
     agent_trail = AgentTrail(database, limits.agent_audit_rows)
     return Services(
         settings=settings,
         clock=clock,
-        root_fingerprint=state.roles.root_fingerprint,
+        state=state,
         accounts=Accounts(database, clock),
-        membership=Membership(database, Issuing(state.authority, settings.lives), clock=clock, bell=news),
+        membership=Membership(database, issuing, clock=clock, bell=news),
+        renewals=Renewals(database, issuing, clock),
         publishing=Publishing(database, desired, clock=clock),
         desired=desired,
         reporting=Reporting(database, agent_trail, clock=clock, bell=told, limits=limits),
-        trust=TrustChain(database, state, clock),
+        trust=trust,
         agent_trail=agent_trail,
+        rotations=Rotations(database, trust, lives=settings.lives, clock=clock),
         trail=Trail(database, clock, Bounds(limits.audit_rows, limits.audit_stranger_rows)),
         news=news,
         told=told,

@@ -18,9 +18,10 @@ from control_plane.bell import Bell
 from control_plane.clock import Clock
 from control_plane.faults import Clash
 from control_plane.roles import Roles
+from control_plane.state import State
 from control_plane.store import instances, signed
 from control_plane.store.database import Database
-from control_plane.store.signed import IndexRow
+from control_plane.store.signed import BundleRow, IndexRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,13 @@ class Served:
 class Signing:
     """What an index is signed with, and for how long it holds."""
 
-    roles: Roles
+    state: State
     life: timedelta
+
+    @property
+    def roles(self) -> Roles:
+        """The keys of the present."""
+        return self.state.roles
 
 
 class DesiredState:
@@ -52,8 +58,8 @@ class DesiredState:
         """The cluster's index; signed anew if there is none, or its time, its epoch or its key is over."""
         async with self._database.reading() as connection:
             row = await signed.index(connection, cluster)
-            epoch = await _epoch(connection)
-        if row is None or not self._holds(row, epoch):
+            trust = await _trust(connection)
+        if row is None or not self._holds(row, trust):
             row = await self._renewed(cluster)
         return _served(row)
 
@@ -78,20 +84,25 @@ class DesiredState:
 
     async def _renewed(self, cluster: str) -> IndexRow:
         async with self._database.writing() as connection:
-            row, epoch = await signed.index(connection, cluster), await _epoch(connection)
+            row, trust = await signed.index(connection, cluster), await _trust(connection)
             if row is None:
                 return await self._sign(connection, cluster, version=1)
-            if self._holds(row, epoch):  # somebody else was quicker
+            if self._holds(row, trust):  # somebody else was quicker
                 return row
             # A new epoch is a new standing; only later times are not.
-            return await self._sign(connection, cluster, version=row.version + (row.epoch < epoch))
+            return await self._sign(connection, cluster, version=row.version + (row.epoch < trust.epoch))
 
-    def _holds(self, row: IndexRow, epoch: int) -> bool:
+    def _holds(self, row: IndexRow, trust: BundleRow) -> bool:
         fresh = row.expires_at - self._clock.now() >= self._signing.life / 2
-        return fresh and row.epoch >= epoch and row.keyid == self._signing.roles.index.keyid
+        return fresh and row.epoch >= trust.epoch and row.keyid == self._signed_as(trust)
+
+    def _signed_as(self, trust: BundleRow) -> str:
+        """What distinguishes indexes that say the same: the keys that signed them, and the bundle they point to."""
+        keys = [key.keyid for key in self._signing.roles.indexes]
+        return digest(" ".join([*keys, str(trust.version)]).encode())
 
     async def _sign(self, connection: AsyncConnection, cluster: str, *, version: int) -> IndexRow:
-        epoch, now = await _epoch(connection), self._clock.now()
+        trust, now = await _trust(connection), self._clock.now()
         listed = await instances.listed(connection, cluster)
         if len(listed) > MAX_INSTANCES:
             raise _full(cluster)
@@ -99,8 +110,9 @@ class DesiredState:
         index = IndexV1.model_validate(
             {
                 "cluster": cluster,
-                "epoch": epoch,
+                "epoch": trust.epoch,
                 "version": version,
+                "trust": trust.version,
                 "issued_at": now,
                 "expires_at": now + self._signing.life,
                 "instances": tuple(
@@ -111,11 +123,11 @@ class DesiredState:
         )
         row = IndexRow(
             cluster=cluster,
-            epoch=epoch,
+            epoch=trust.epoch,
             version=version,
             issued_at=now,
             expires_at=index.expires_at,
-            keyid=self._signing.roles.index.keyid,
+            keyid=self._signed_as(trust),
             envelope=self._signing.roles.sign_index(index),
         )
         if len(row.envelope) > MAX_INDEX_BYTES:
@@ -124,10 +136,10 @@ class DesiredState:
         return row
 
 
-async def _epoch(connection: AsyncConnection) -> int:
+async def _trust(connection: AsyncConnection) -> BundleRow:
     bundle = await signed.newest_bundle(connection)
     assert bundle is not None, "the trust chain is settled at the start"
-    return bundle.epoch
+    return bundle
 
 
 def _served(row: IndexRow) -> Served:

@@ -17,6 +17,7 @@ from control_plane.bell import Bell
 from control_plane.clock import Clock
 from control_plane.faults import Clash, Forbidden, NotFound, Unacceptable, Unauthenticated
 from control_plane.settings import Lives
+from control_plane.state import State
 from control_plane.store import clusters, tokens
 from control_plane.store.clusters import CertificateRow, ClusterRow, ClusterState
 from control_plane.store.database import Database
@@ -27,10 +28,33 @@ SHORTEST_TOKEN = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Issuing:
-    """What certificates are issued with."""
+    """What certificates are issued with, and how one of ours is known."""
 
-    authority: Authority
+    state: State
     lives: Lives
+
+    @property
+    def authority(self) -> Authority:
+        """The authority that issues at present."""
+        return self.state.authority
+
+    def row(self, cluster: str, issued: ClientCertificate) -> CertificateRow:
+        """What is remembered of a certificate that it has just issued."""
+        return CertificateRow(
+            serial=issued.serial,
+            cluster=cluster,
+            not_before=issued.not_before,
+            not_after=issued.not_after,
+            keyid=issued.keyid,
+            authority=self.state.admitted.ring.authority[-1],
+            chain=issued.chain.decode(),
+        )
+
+    def issued(self, row: CertificateRow, certificate: x509.Certificate) -> bool:
+        """Whether the certificate is the one that was issued as this row, and not merely one with its serial."""
+        if row.chain:
+            return x509.load_pem_x509_certificate(row.chain.encode()) == certificate
+        return any(authority.issued(certificate) for authority in self.state.keys.trusted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +165,7 @@ class Membership:
         name = cluster_of(certificate)
         async with self._database.reading() as connection:
             row = await clusters.certificate(connection, serial_of(certificate))
-        if name is None or row is None or row.cluster != name:
+        if name is None or row is None or row.cluster != name or not self._issuing.issued(row, certificate):
             raise Forbidden(Code.FORBIDDEN, "this certificate is not one of an enrolled agent", hint="enrol again")
         if row.revoked_at is not None:
             raise Forbidden(
@@ -196,10 +220,7 @@ class Membership:
             enrolled_at=self._clock.now(),
         )
         await clusters.enrolled(connection, enrolled)
-        certificate = CertificateRow(
-            serial=issued.serial, cluster=token.cluster, not_before=issued.not_before, not_after=issued.not_after
-        )
-        await clusters.add_certificate(connection, certificate)
+        await clusters.add_certificate(connection, self._issuing.row(token.cluster, issued))
 
 
 async def _found(connection: AsyncConnection, name: str) -> ClusterRow:

@@ -24,12 +24,13 @@ _MOMENT = "observedAt"
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One report batch from a cluster, at its place in its stream."""
+    """One report batch from a cluster, at its place in its stream; ``certificate`` is the serial that it came with."""
 
     cluster: str
     stream: str
     sequence: int
     report: ReportV1
+    certificate: str
 
 
 class Reporting:
@@ -123,7 +124,7 @@ class Reporting:
         assert row is not None, "a certificate was issued to it"
         now, agent = self._clock.now(), batch.report.agent
         observed_at = min(agent.observed_at, now)
-        seen = replace(row, seen_at=now)
+        seen = replace(row, seen_at=now, told_with=batch.certificate)
         if row.agent_observed_at is None or observed_at >= row.agent_observed_at:
             seen = replace(seen, agent=agent.to_data(), agent_observed_at=observed_at)
         await clusters.reported(connection, seen)

@@ -26,8 +26,9 @@ class ClusterState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterRow:
-    """One cluster. ``agent`` is what its agent told last about itself, as it came over the wire; ``certificate`` (PEM)
-    is for the identity key that signed the sealing key.
+    """One cluster. ``agent`` is what its agent told last about itself, as it came over the wire; ``told_with`` is the
+    serial of the certificate that it told it with; ``certificate`` (PEM) is for the identity key that signed the
+    sealing key.
     """
 
     name: str
@@ -41,17 +42,23 @@ class ClusterRow:
     seen_at: datetime | None = None
     agent: Mapping[str, Any] | None = None
     agent_observed_at: datetime | None = None
+    told_with: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRow:
-    """One client certificate; ``serial`` in hex."""
+    """One client certificate; ``serial`` in hex, ``keyid`` names its key, ``authority`` who issued it, ``chain`` is
+    PEM. The last three are empty of those that an older version issued.
+    """
 
     serial: str
     cluster: str
     not_before: datetime
     not_after: datetime
     revoked_at: datetime | None = None
+    keyid: str = ""
+    authority: str = ""
+    chain: str = ""
 
 
 async def find(connection: AsyncConnection, name: str) -> ClusterRow | None:
@@ -101,6 +108,7 @@ async def reported(connection: AsyncConnection, cluster: ClusterRow) -> None:
             seen_at=cluster.seen_at,
             agent=None if cluster.agent is None else dict(cluster.agent),
             agent_observed_at=cluster.agent_observed_at,
+            told_with=cluster.told_with,
         )
     )
 
@@ -123,6 +131,9 @@ async def add_certificate(connection: AsyncConnection, certificate: CertificateR
             cluster=certificate.cluster,
             not_before=certificate.not_before,
             not_after=certificate.not_after,
+            keyid=certificate.keyid,
+            authority=certificate.authority,
+            chain=certificate.chain,
         )
     )
 
@@ -130,6 +141,17 @@ async def add_certificate(connection: AsyncConnection, certificate: CertificateR
 async def certificate(connection: AsyncConnection, serial: str) -> CertificateRow | None:
     """The certificate of that serial."""
     return await rows.one(connection, select(CERTIFICATES).where(CERTIFICATES.c.serial == serial), CertificateRow)
+
+
+async def certified(connection: AsyncConnection, cluster: str, keyid: str) -> CertificateRow | None:
+    """The newest certificate of a cluster for that key."""
+    query = (
+        select(CERTIFICATES)
+        .where(CERTIFICATES.c.cluster == cluster, CERTIFICATES.c.keyid == keyid)
+        .order_by(CERTIFICATES.c.not_after.desc())
+        .limit(1)
+    )
+    return await rows.one(connection, query, CertificateRow)
 
 
 async def certificates(connection: AsyncConnection, cluster: str) -> list[CertificateRow]:

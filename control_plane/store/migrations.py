@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select, text, update
+from sqlalchemy import Column, Connection, Table, insert, inspect, select, text, update
 
 from control_plane.faults import Fault
-from control_plane.store.schema import AGENT_AUDIT, CLUSTERS, METADATA, REVISIONS, SCHEMA_VERSION
+from control_plane.store.schema import AGENT_AUDIT, CERTIFICATES, CLUSTERS, METADATA, REVISIONS, SCHEMA_VERSION
 
 FIRST = 1
 
@@ -34,15 +34,31 @@ def _keep_what_agents_did(connection: Connection) -> None:
 
 
 def _keep_the_proof_of_sealing_keys(connection: Connection) -> None:
-    present = {column["name"] for column in inspect(connection).get_columns(CLUSTERS.name)}
-    for name in {"sealing_key_signature", "certificate"} - present:
-        connection.execute(text(f"ALTER TABLE {CLUSTERS.name} ADD COLUMN {name} VARCHAR NOT NULL DEFAULT ''"))
+    _add_texts(connection, CLUSTERS, "sealing_key_signature", "certificate")
+
+
+def _know_certificates(connection: Connection) -> None:
+    _add_texts(connection, CERTIFICATES, "keyid", "authority", "chain")
+    _add_texts(connection, CLUSTERS, "told_with")
+
+
+def _add_texts(connection: Connection, table: Table, *names: str) -> None:
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for name in names:
+        if name not in present:
+            _add_text(connection, table, table.c[name])
+
+
+def _add_text(connection: Connection, table: Table, column: Column[str]) -> None:
+    kind = column.type.compile(connection.dialect)
+    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind} NOT NULL DEFAULT ''"))
 
 
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, _find_revisions_by_digest),
     Migration(3, _keep_what_agents_did),
     Migration(4, _keep_the_proof_of_sealing_keys),
+    Migration(5, _know_certificates),
 )
 
 

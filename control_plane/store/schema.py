@@ -59,6 +59,7 @@ CLUSTERS = Table(
     Column("seen_at", Moment),
     Column("agent", JSON),
     Column("agent_observed_at", Moment),
+    Column("told_with", String(64), nullable=False, server_default=""),
 )
 
 CERTIFICATES = Table(
@@ -69,6 +70,9 @@ CERTIFICATES = Table(
     Column("not_before", Moment, nullable=False),
     Column("not_after", Moment, nullable=False),
     Column("revoked_at", Moment),
+    Column("keyid", String(64), nullable=False, server_default=""),
+    Column("authority", String, nullable=False, server_default=""),
+    Column("chain", String, nullable=False, server_default=""),
 )
 
 TOKENS = Table(

@@ -14,7 +14,7 @@ from control_plane.store.schema import BUNDLES, INDEXES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexRow:
-    """The index of a cluster as signed last, and the key that signed it."""
+    """The index of a cluster as signed last; ``keyid`` is the digest of what it was signed by: keys, trust bundle."""
 
     cluster: str
     epoch: int

@@ -15,6 +15,7 @@ from agent.wire.limits import MAX_DOCUMENTS_ANSWER_BYTES, MAX_REPORT_BYTES
 from agent.wire.problems import Code
 from agent.wire.reports import REPORT_SCHEMA, SEQUENCE_HEADER, STREAM_HEADER, ReportV1
 from agent.wire.strict import parse_object
+from control_plane.authority import serial_of
 from control_plane.faults import Fault, Forbidden, NotFound, Throttled, Unsupported
 from control_plane.services.assembly import Services
 from control_plane.services.reporting import Batch
@@ -84,15 +85,20 @@ class AgentCalls:
         data = parse_object(raw, limit=MAX_REPORT_BYTES, what="report")
         expect_schema(data, REPORT_SCHEMA)
         report, _ = receive(ReportV1, data, what="report")
-        fresh = await self._services.reporting.take_in(Batch(cluster, stream, sequence, report))
+        batch = Batch(cluster, stream, sequence, report, serial_of(_certificate(request)))
+        fresh = await self._services.reporting.take_in(batch)
         return web.json_response({"duplicate": not fresh})
 
     async def _admitted(self, request: web.Request) -> str:
-        tls = request.get_extra_info("ssl_object")
-        certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        if certificate is None:
-            raise Forbidden(Code.FORBIDDEN, "no client certificate came with the call")
-        return await self._services.membership.admit(x509.load_der_x509_certificate(certificate))
+        return await self._services.membership.admit(_certificate(request))
+
+
+def _certificate(request: web.Request) -> x509.Certificate:
+    tls = request.get_extra_info("ssl_object")
+    certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+    if certificate is None:
+        raise Forbidden(Code.FORBIDDEN, "no client certificate came with the call")
+    return x509.load_der_x509_certificate(certificate)
 
 
 def wait_seconds(text: str | None, *, longest: float) -> float:

@@ -1,7 +1,10 @@
-"""What anybody may call without a certificate: to enrol with a token, and to read the signed trust bundles."""
+"""What anybody may call without a certificate: to enrol with a token, to renew a certificate with the key of the last
+one, and to read the signed trust bundles.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from aiohttp import web
@@ -10,6 +13,7 @@ from agent.wire.enrolment import EnrolResponseV1, decode_enrol_request
 from agent.wire.envelope import TRUST_TYPE, open_envelope
 from agent.wire.limits import MAX_ENROLMENT_BYTES, MAX_TRUST_BYTES
 from agent.wire.problems import Code
+from agent.wire.renewal import RenewResponseV1, decode_renew_request
 from control_plane.faults import Fault
 from control_plane.services.assembly import Services
 from control_plane.services.trail import Entry
@@ -28,14 +32,24 @@ class EnrolCalls:
         """The listener's routes."""
         app = web.Application(middlewares=[told_as_problems], client_max_size=MAX_ENROLMENT_BYTES)
         app.router.add_post("/v1/enroll", self.enrol)
+        app.router.add_post("/v1/renew", self.renew)
         app.router.add_get("/v1/trust", self.trust)
         return app
 
     async def enrol(self, request: web.Request) -> web.Response:
         """A token and a signing request for a certificate and the trust bundle; audited, refused or not."""
-        entry = Entry(listener="enrol", method="POST", path="/v1/enroll", remote=request.remote or "")
+        return await self._certifying(request, self._enrol)
+
+    async def renew(self, request: web.Request) -> web.Response:
+        """A request that is signed with the old key for the next certificate; audited, refused or not."""
+        return await self._certifying(request, self._renew)
+
+    async def _certifying(
+        self, request: web.Request, work: Callable[[bytes], Awaitable[tuple[str, bytes]]]
+    ) -> web.Response:
+        entry = Entry(listener="enrol", method="POST", path=request.path, remote=request.remote or "")
         try:
-            cluster, body = await self._enrol(await request.read())
+            cluster, body = await work(await request.read())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is audited and told as a problem
             fault = fault_of(error)
             await self._services.trail.record(entry, outcome=f"{fault.status} {fault.code}")
@@ -57,3 +71,7 @@ class EnrolCalls:
         trust = open_envelope(await self._services.trust.envelope(), TRUST_TYPE, limit=MAX_TRUST_BYTES)
         response = EnrolResponseV1(cluster=cluster, certificate_chain=issued.chain.decode(), trust=trust)
         return cluster, response.to_bytes()
+
+    async def _renew(self, raw: bytes) -> tuple[str, bytes]:
+        row = await self._services.renewals.renew(decode_renew_request(raw))
+        return row.cluster, RenewResponseV1(cluster=row.cluster, certificate_chain=row.chain).to_bytes()

@@ -49,13 +49,16 @@ class Keys:
 
     identity: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
-    def request(self, token: str, **fields: Any) -> EnrolRequestV1:
+    def csr(self) -> str:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "whatever the agent writes")])
         csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(self.identity, hashes.SHA256())
+        return csr.public_bytes(serialization.Encoding.PEM).decode()
+
+    def request(self, token: str, **fields: Any) -> EnrolRequestV1:
         sealing = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
         return EnrolRequestV1(
             token=token,
-            csr=csr.public_bytes(serialization.Encoding.PEM).decode(),
+            csr=self.csr(),
             sealing_key=encode_base64(sealing),
             sealing_key_signature=sealing_key_signature(self.identity, sealing),
             **fields,
@@ -128,11 +131,16 @@ async def administering(plane: ControlPlane, token: str | None = None) -> AsyncI
 async def enrolled(plane: ControlPlane, cluster: str = "east", *, keys: Keys | None = None) -> ssl.SSLContext:
     """The TLS of an agent that enrolled just now."""
     keys = keys or Keys()
+    return keys.context(plane.ca_file, await chain_of(plane, keys, cluster))
+
+
+async def chain_of(plane: ControlPlane, keys: Keys, cluster: str = "east") -> str:
+    """The certificate chain that these keys just enrolled for."""
     async with at_the_gate(plane) as gate:
         request = keys.request(await plane.create_token(cluster))
         reply = await gate.post("/v1/enroll", data=request.to_bytes())
     assert reply.status == 200, reply.body
-    return keys.context(plane.ca_file, reply.json["certificateChain"])
+    return str(reply.json["certificateChain"])
 
 
 @asynccontextmanager

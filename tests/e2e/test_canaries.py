@@ -202,7 +202,10 @@ def stated(facts: Facts) -> dict[str, bytes]:
 async def test_no_marked_value_is_found_in_anything_that_is_told(here: Journey, tmp_path: Path) -> None:
     story, (metrics, probes) = Story(here), (free_port(), free_port())
     with everything_logged() as logged:
-        listeners = {"metrics": {"host": "127.0.0.1", "port": metrics}, "probes": {"host": "127.0.0.1", "port": probes}}
+        listeners: dict[str, Any] = {
+            "metrics": {"host": "127.0.0.1", "port": metrics},
+            "probes": {"host": "127.0.0.1", "port": probes},
+        }
         async with here.agent(**listeners) as facts:
             canaries = await story.plays()
             places = await pages(metrics, probes)

@@ -232,6 +232,7 @@ agents = st.builds(
     conditions=conditions,
     requests=st.dictionaries(words, counts, max_size=3),
     observed_at=moments,
+    trust=counts,
 )
 instances = st.builds(
     InstanceStatus,
@@ -252,7 +253,7 @@ def test_a_report_says_what_the_statuses_said(agent: AgentStatus, told: list[Ins
     report = decode_report(a_report_of(agent, told))
     assert report.to_bytes() == a_report_of(agent, told)
     assert (report.agent.version, report.agent.requests) == (agent.version, dict(agent.requests))
-    assert report.agent.observed_at == agent.observed_at
+    assert (report.agent.observed_at, report.agent.trust_version) == (agent.observed_at, agent.trust)
     for wire, status in zip(report.instances, told, strict=True):
         assert (wire.id, wire.revision, wire.state) == (status.id, status.revision, status.state)
         assert wire.observed_at == status.observed_at

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from agent.wire.enrolment import EnrolRequestV1, IdentityKey, sealing_key_signature
+from agent.wire.enrolment import EnrolRequestV1, sealing_key_signature
+from agent.wire.identitykeys import IdentityKey
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import canonical
 from tests.support.wire import CLUSTER

@@ -17,8 +17,9 @@ from agent.cluster.state import ClusterState
 from agent.loops.accepted import Accepted
 from agent.loops.guarding import Guarding
 from agent.loops.pace import SystemClock
-from agent.loops.poll import PollLoop, PollPace, PollPorts
+from agent.loops.poll import Learnt, PollLoop, PollPace, PollPorts
 from agent.loops.statuses import Statuses
+from agent.loops.trust import Trust
 from agent.model.conditions import Condition
 from agent.model.desired import Entry
 from agent.model.guard import Guard
@@ -117,8 +118,7 @@ async def listening(
     guarding = guarding or Guarding.by(Guard(), account)
     poll = PollLoop(
         PollPorts(plane, IndexVerifier(trust or a_trust_bundle(), CLUSTER), ClusterState(shelf), facts, clock),
-        listener.accepted,
-        listener.statuses,
+        Learnt(listener.accepted, listener.statuses, Trust()),
         pace=PollPace(10, 0.05, 0.2),
         guarding=guarding,
     )

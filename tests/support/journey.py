@@ -15,6 +15,7 @@ from agent.cluster.client import KubeClient, Request
 from agent.cluster.connection import connect
 from agent.model.errors import Missing
 from agent.model.facts import Fact
+from agent.ports import Clock
 from agent.settings import Settings
 from agent.wire.reports import ConditionV1, InstanceReportV1
 from agent.wiring import serve
@@ -96,12 +97,14 @@ class Journey:
         return Settings.model_validate(branches)
 
     @asynccontextmanager
-    async def agent(self, **changes: Any) -> AsyncIterator[Facts]:
-        """An agent that runs while the block does, and ends as a SIGTERM would end it."""
+    async def agent(self, *, clock: Clock | None = None, **changes: Any) -> AsyncIterator[Facts]:
+        """An agent that runs while the block does, by this clock, and ends as a SIGTERM would end it."""
         stop = asyncio.Event()
         facts = Facts()
         async with asyncio.TaskGroup() as group:
-            serving = group.create_task(serve(self.settings(**changes), stop=stop, sinks=[facts]), name="agent")
+            serving = group.create_task(
+                serve(self.settings(**changes), stop=stop, sinks=[facts], clock=clock), name="agent"
+            )
             try:
                 yield facts
             finally:

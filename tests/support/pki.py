@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from agent.wire.identitykeys import IdentityPublicKey
+
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ONCE = datetime(2021, 1, 1, tzinfo=UTC)
 FAR_OFF = datetime(2090, 1, 1, tzinfo=UTC)
@@ -98,14 +100,14 @@ class Authority:
         context.load_verify_locations(cadata=(clients or self).pem.decode())
         return context
 
-    def client(self, public: ec.EllipticCurvePublicKey, *, name: str, validity: Validity = LASTING) -> x509.Certificate:
+    def client(self, public: IdentityPublicKey, *, name: str, validity: Validity = LASTING) -> x509.Certificate:
         """A client's certificate."""
         builder = self._leaf(name, public, validity).add_extension(
             x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False
         )
         return builder.sign(self.key, hashes.SHA256())
 
-    def _leaf(self, name: str, public: ec.EllipticCurvePublicKey, validity: Validity) -> x509.CertificateBuilder:
+    def _leaf(self, name: str, public: IdentityPublicKey, validity: Validity) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(_named(name))

@@ -1,15 +1,13 @@
-"""The admin API's calls about clusters, the tokens that let them in, and what they trust."""
+"""The admin API's calls about clusters and the tokens that let them in."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from agent.wire.limits import MAX_TRUST_BYTES
 from agent.wire.problems import Code
 from agent.wire.reports import AgentReportV1
 from agent.wire.sealing_key import SealingKeyV1
-from agent.wire.strict import parse_object
 from control_plane.faults import NotFound
 from control_plane.services.accounts import Role
 from control_plane.services.membership import TokenWish
@@ -23,13 +21,11 @@ from control_plane.web.admin.frames import (
     ClusterDetailV1,
     ClustersV1,
     ClusterV1,
-    EpochV1,
     NewTokenV1,
     NothingV1,
     TokensV1,
     TokenV1,
     TokenWishV1,
-    TrustV1,
 )
 from control_plane.web.admin.route import Answer, Call, Route
 
@@ -114,17 +110,6 @@ async def revoke_token(call: Call) -> Answer:
     return Answer(NothingV1())
 
 
-async def trust(call: Call) -> Answer:
-    """What agents pin and trust."""
-    envelope = parse_object(await call.services.trust.envelope(), limit=MAX_TRUST_BYTES, what="trust bundle")
-    return Answer(TrustV1(root_fingerprint=call.services.root_fingerprint, trust_bundle=envelope))
-
-
-async def new_epoch(call: Call) -> Answer:
-    """Begin a new epoch, after a restore from backup."""
-    return Answer(EpochV1(epoch=await call.services.trust.new_epoch()))
-
-
 def _cluster(row: ClusterRow) -> ClusterV1:
     return ClusterV1(
         name=row.name,
@@ -184,8 +169,4 @@ ROUTES = (
           faults=(422,)),
     Route(method="DELETE", path="/tokens/{token}", name="revokeToken", summary="Revoke an unused token",
           tag="tokens", needs=Role.ADMIN, handler=revoke_token, answer=NothingV1, faults=(404, 409)),
-    Route(method="GET", path="/trust", name="readTrust", summary="Read what agents pin and trust", tag="trust",
-          needs=Role.VIEWER, handler=trust, answer=TrustV1),
-    Route(method="POST", path="/trust/epoch", name="newEpoch", summary="Begin a new epoch after a restore",
-          tag="trust", needs=Role.ADMIN, handler=new_epoch, answer=EpochV1, status=201, faults=(409,)),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from agent.model.instance import Retain
 from agent.wire.frames import Frame
 from agent.wire.reports import AgentReportV1, InstanceReportV1
 from agent.wire.scalars import DnsLabel, LabelKey, LabelValue, Moment, Ordinal
+from control_plane.ring import Kind
 from control_plane.services.accounts import Role
 
 _DAY = int(timedelta(days=1).total_seconds())
@@ -261,10 +262,45 @@ class AgentRecordsPageV1(Frame):
     limit: int = Field(default=100, ge=1, le=1000)
 
 
+class RotationV1(Frame):
+    """A rotation in progress: the first trust bundle that names the new key, and the clusters that it waits for."""
+
+    kind: Kind
+    version: int
+    behind: tuple[str, ...]
+
+
+class RotationWishV1(Frame):
+    """What shall be rotated."""
+
+    kind: Kind
+
+
+class BegunV1(Frame):
+    """The version of the trust bundle that names the new key beside the old one."""
+
+    version: int
+
+
+class FinishWishV1(Frame):
+    """Whether to proceed although clusters have not acknowledged."""
+
+    force: bool = Field(default=False, strict=True)
+
+
+class FinishedV1(Frame):
+    """What ended, and the clusters that were left behind."""
+
+    finished: tuple[Kind, ...]
+    left_behind: tuple[str, ...]
+
+
 class TrustV1(Frame):
-    """What agents pin, and the certificate that they and admins trust."""
+    """What agents pin, the newest trust bundle and its version, and the rotations that are in progress."""
 
     root_fingerprint: str
+    version: int
+    rotations: tuple[RotationV1, ...]
     trust_bundle: dict[str, Any]
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from control_plane.services.accounts import Role
-from control_plane.web.admin import access, clusters, instances
+from control_plane.web.admin import access, clusters, instances, trust
 from control_plane.web.admin.openapi import describe
 from control_plane.web.admin.route import Answer, Call, Route
 
@@ -23,6 +23,7 @@ async def _openapi(_call: Call) -> Answer:
 ROUTES: tuple[Route, ...] = (
     *instances.ROUTES,
     *clusters.ROUTES,
+    *trust.ROUTES,
     *access.ROUTES,
     Route(method="GET", path="/openapi.json", name="readOpenApi", summary="Read this description", tag="description",
           needs=Role.VIEWER, handler=_openapi, answer=None),

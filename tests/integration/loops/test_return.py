@@ -9,8 +9,9 @@ from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
 from agent.loops.accepted import Accepted
 from agent.loops.guarding import Guarding
-from agent.loops.poll import PollLoop, PollPace, PollPorts
+from agent.loops.poll import Learnt, PollLoop, PollPace, PollPorts
 from agent.loops.statuses import Statuses
+from agent.loops.trust import Trust
 from agent.model.desired import Entry
 from agent.model.errors import AgentError, Throttled, Unreachable
 from agent.model.facts import PollAnswered, PollFailed
@@ -55,7 +56,7 @@ async def waits_while(plane: ReturningPlane, world: World) -> list[float]:
     store = ClusterState(SecretShelf(world.client, world.namespace))
     ports = PollPorts(plane, IndexVerifier(a_trust_bundle(), CLUSTER), store, facts, clock)
     guarding = Guarding.by(Guard())
-    loop = PollLoop(ports, Accepted(), Statuses(), pace=PollPace(50, 1, 300), guarding=guarding)
+    loop = PollLoop(ports, Learnt(Accepted(), Statuses(), Trust()), pace=PollPace(50, 1, 300), guarding=guarding)
     expected = len(plane.failures)
     async with asyncio.TaskGroup() as group:
         group.create_task(loop.run(stop))

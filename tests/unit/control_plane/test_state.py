@@ -33,7 +33,7 @@ def test_whatever_is_private_is_readable_by_its_owner_only(settings: Settings) -
     begun(settings)
     modes = {path.relative_to(settings.directory).as_posix(): stat.S_IMODE(path.stat().st_mode)
              for path in settings.directory.rglob("*") if path.is_file()}  # fmt: skip
-    public = {"root.crt", "server.crt", "roles/root.pub"}
+    public = {"root.crt", "ca.crt", "server.crt", "roles/root.pub"}
     assert {name for name, mode in modes.items() if mode != 0o600} == public
     assert set(modes) - public == {"root.key", "server.key", "roles/root.key", "roles/index.key", "perigee.db"}
     assert stat.S_IMODE(settings.directory.stat().st_mode) == 0o700
@@ -80,15 +80,15 @@ def test_opening_the_directory_leaves_the_server_certificate_alone(settings: Set
 
 def test_the_root_key_may_be_taken_away(settings: Settings) -> None:
     first = begun(settings)
-    first.paths.root_role_key.unlink()
+    first.paths.role_key("root").unlink()
     second = begun(settings)
     assert second.roles.root_fingerprint == first.roles.root_fingerprint
-    assert not second.paths.root_role_key.exists()
+    assert not second.paths.role_key("root").exists()
     roles, keys = second.roles.described()
     ca = (second.authority.certificate_pem.decode(),)
     bundle = TrustBundleV1(version=2, epoch=1, issued_at=BEGIN, roles=roles, keys=keys, ca=ca)
     with pytest.raises(RootOffline) as refused:
-        second.roles.sign_bundle(bundle)
+        second.roles.sign_bundle(bundle, after=None)
     assert "roles/root.key" in refused.value.hint
 
 

@@ -13,6 +13,7 @@ from agent.loops.accepted import Accepted
 from agent.loops.outbox import Outbox
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
 from agent.loops.statuses import Statuses
+from agent.loops.trust import Trust
 from agent.model.conditions import Truth
 from agent.model.errors import AgentError, Retryable, Terminal, Throttled, Unreachable
 from agent.model.facts import Fact, ReportDelayed
@@ -86,7 +87,7 @@ async def reporting(
     async with spool_opened(SpoolSettings(directory=None), plane) as spool:
         loop = ReportLoop(
             ReportPorts(plane, plane, Names(), plane, clock),  # type: ignore[arg-type]
-            Told(Accepted(), known),
+            Told(Accepted(), known, Trust()),
             Outbox(spool, batch_limit=10),
             pace=ReportPace(0.2, HEARTBEAT, 1, 60),
             teller=Teller("1", "c", Term(3, "pod-a")),

@@ -9,6 +9,7 @@ from agent.model.desired import Entry, Standing
 from agent.model.facts import (
     AuditNotKept,
     CacheFilled,
+    CertificateRenewed,
     ChangeApplied,
     Enrolled,
     Fact,
@@ -20,12 +21,15 @@ from agent.model.facts import (
     PollFailed,
     ReconcileFailed,
     ReconcileFinished,
+    RenewalFailed,
     ReportDelayed,
     ReportDelivered,
     RevisionAccepted,
     SpoolDegraded,
     StateRefused,
     StoodBy,
+    TrustFailed,
+    TrustFollowed,
 )
 from agent.model.objects import ObjectRef
 
@@ -52,4 +56,8 @@ EVERY_FACT: tuple[Fact, ...] = (
     Enrolled("canary", datetime(2026, 1, 1, tzinfo=UTC)),
     SpoolDegraded(reason="DiskFull", message="canary"),
     AuditNotKept(reason="Conflict", message="canary"),
+    CertificateRenewed(ends="canary"),
+    RenewalFailed(reason="NotAuthorised", message="canary"),
+    TrustFollowed(version=9),
+    TrustFailed(reason="BadSignature", message="canary"),
 )

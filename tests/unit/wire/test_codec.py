@@ -36,6 +36,7 @@ AGENT = AgentStatus(
     requests={"patch": 4, "get": 9},
     observed_at=NOW,
     outbox=SpoolStanding(waiting=3, size=900, dropped={"health": 2, "logs": 0}),
+    trust=5,
 )
 INSTANCE = InstanceStatus(
     id=INSTANCE_ID,
@@ -107,6 +108,7 @@ def test_a_report_tells_what_the_statuses_say() -> None:
             "version": "0.1.0",
             "cluster": "prod-1",
             "standing": {"epoch": 3, "version": 42},
+            "trustVersion": 5,
             "conditions": [
                 {
                     "type": "Ready",

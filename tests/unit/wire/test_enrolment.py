@@ -14,13 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from agent.model.errors import Refused
 from agent.wire.enrolment import (
     EnrolResponseV1,
-    IdentityKey,
     decode_enrol_request,
     decode_enrol_response,
     sealing_key_signature,
 )
 from agent.wire.envelope import EnvelopeV1
 from agent.wire.frames import receive
+from agent.wire.identitykeys import IdentityKey
 from agent.wire.refusals import Reason
 from agent.wire.scalars import encode_base64
 from agent.wire.strict import canonical, parse_object

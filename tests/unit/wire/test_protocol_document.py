@@ -16,6 +16,7 @@ from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, SigningKey, pae, sign
 from agent.wire.index import INDEX_SCHEMA, IndexVerifier
 from agent.wire.problems import STATUS, read_problem
 from agent.wire.refusals import Reason
+from agent.wire.renewal import RENEW_SCHEMA, RENEW_TYPE, RENEWED_SCHEMA
 from agent.wire.reports import SEQUENCE_HEADER, STREAM_HEADER
 from agent.wire.schemas import KINDS
 from agent.wire.strict import canonical, digest, parse
@@ -117,8 +118,8 @@ def test_the_page_tells_the_limits_that_the_code_has() -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        *(TRUST_TYPE, INDEX_TYPE, SEALING_KEY_TYPE),
-        *(TRUST_SCHEMA, INDEX_SCHEMA, ENROL_SCHEMA, ENROLLED_SCHEMA),
+        *(TRUST_TYPE, INDEX_TYPE, SEALING_KEY_TYPE, RENEW_TYPE),
+        *(TRUST_SCHEMA, INDEX_SCHEMA, ENROL_SCHEMA, ENROLLED_SCHEMA, RENEW_SCHEMA, RENEWED_SCHEMA),
         *(STREAM_HEADER, SEQUENCE_HEADER),
     ],
 )
@@ -126,9 +127,10 @@ def test_the_page_names_every_constant_of_the_wire(word: str) -> None:
     assert f"`{word}`" in TEXT
 
 
-def test_the_page_names_fields_that_exist() -> None:
+@pytest.mark.parametrize(("call", "kind"), [("enroll", "enrol-request.v1"), ("renew", "renew-request.v1")])
+def test_the_page_names_fields_that_exist(call: str, kind: str) -> None:
     """Every message's fields, where the page lists them, are those of its schema."""
-    section = TEXT.split("### POST /v1/enroll", 1)[1].split("### ", 1)[0]
+    section = TEXT.split(f"### POST /v1/{call}", 1)[1].split("### ", 1)[0]
     told = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
-    model = KINDS["enrol-request.v1"]
+    model = KINDS[kind]
     assert told == {field.alias for field in model.model_fields.values()}
