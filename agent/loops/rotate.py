@@ -61,6 +61,8 @@ class RotateLoop:
         self._trust = trust
         self._chance = pace.chance
         self._backoff = Backoff(pace.least_backoff_seconds, pace.most_backoff_seconds)
+        self._unsure = False
+        """Whether the last look for newer trust failed."""
         self._superseded_at: datetime | None = None
         self._rest = _REST_SECONDS
         self._rests_until = float("-inf")
@@ -86,22 +88,20 @@ class RotateLoop:
 
     async def _round(self) -> float:
         """Do what is to be done; returns for how long there is nothing."""
-        doubted = self._trust.doubted.is_set()
-        self._trust.doubted.clear()
-        failures = [await self._tried(self._walk())] if doubted else []
-        if doubted:
-            self._say_trust(failures[0])
-        wait = self._seconds_left()
-        if wait <= 0:
-            failures.append(await self._tried(self._renew()))
-            self._say_certificate(failures[-1])
-            wait = max(self._seconds_left(), _REST_SECONDS)
-        else:
-            self._say_certificate(None)
-        if not any(failures):
-            self._backoff.reset()
-            return min(wait, _LONGEST_SECONDS)
-        return min(self._backoff.next(), wait)
+        if self._trust.doubted.is_set() or self._unsure:
+            self._trust.doubted.clear()
+            lost = await self._tried(self._walk())
+            self._unsure = lost is not None
+            self._say_trust(lost)
+        failed = await self._tried(self._renew()) if self._seconds_left() <= 0 else None
+        self._say_certificate(failed)
+        if failed is not None:
+            return self._backoff.next()
+        wait = min(self._seconds_left(), _LONGEST_SECONDS)
+        if self._unsure:
+            return min(self._backoff.next(), wait)
+        self._backoff.reset()
+        return wait
 
     async def _tried(self, step: Coroutine[None, None, None]) -> AgentError | None:
         try:

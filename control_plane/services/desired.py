@@ -6,6 +6,7 @@ the same version with later times, when somebody asks for it: no timer. The ETag
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -103,6 +104,8 @@ class DesiredState:
 
     async def _sign(self, connection: AsyncConnection, cluster: str, *, version: int) -> IndexRow:
         trust, now = await _trust(connection), self._clock.now()
+        # The command line may have turned the keys since: the bundle that we just read must know those that sign.
+        await asyncio.to_thread(self._signing.state.reload, now=now)
         listed = await instances.listed(connection, cluster)
         if len(listed) > MAX_INSTANCES:
             raise _full(cluster)

@@ -28,6 +28,7 @@ from control_plane.services.rotation import ServerMoves
 from control_plane.settings import Lives, Ports, Settings
 from control_plane.store.clusters import ClusterRow
 from sandbox.testcluster import TestCluster
+from tests.control_plane.member import at_the_gate
 from tests.support.journey import Facts, Journey, journey
 
 FAILURES = (PollFailed, ReportDelayed, StateRefused)
@@ -138,3 +139,25 @@ async def caught_up(plane: ControlPlane, journey: Journey) -> None:
         return all(journey.name not in one.behind for one in await plane.services.rotations.in_progress())
 
     await told(plane, journey, none_waits)
+
+
+@pytest.mark.timeout(120)
+async def test_an_authority_goes_without_force_once_everybody_came_with_a_certificate_of_the_new_one(
+    plane: ControlPlane, any_cluster: TestCluster, tmp_path: Path
+) -> None:
+    old = plane.ca_file.read_text()
+    async with journeys(plane, any_cluster, tmp_path, "alone") as (alone,), alone.agent() as facts:
+        await settled(facts)
+        await plane.services.rotations.begin(Kind.AUTHORITY)
+
+        async def ended() -> bool:
+            with suppress(Clash):
+                await plane.services.rotations.finish(force=False)
+            return not await plane.services.rotations.in_progress()
+
+        await told(plane, alone, ended)
+        await follows(plane, alone, facts)
+        assert failures(facts) == []
+    assert old not in plane.ca_file.read_text()
+    async with at_the_gate(plane) as gate:
+        assert (await gate.get("/v1/trust")).status == 200

@@ -29,7 +29,7 @@ def a_certificate_of(key: IdentityKey) -> str:
 
 
 def a_request(key: IdentityKey = IDENTITY, **changes: Any) -> RenewRequestV1:
-    fields = {"csr": a_csr(NEW), "certificate": a_certificate_of(key)}
+    fields: dict[str, Any] = {"csr": a_csr(NEW), "certificate": a_certificate_of(key)}
     return RenewRequestV1(**{**fields, **changes})
 
 
