@@ -207,6 +207,18 @@ async def test_tokens_clusters_and_trust(perigee: Perigee, plane: ControlPlane) 
     assert (await perigee("control-plane", "ca", "new-epoch")).out.strip() == "epoch 2"
 
 
+async def test_a_key_is_rotated_by_hand(perigee: Perigee, plane: ControlPlane, settings: Settings) -> None:
+    there = ("--directory", str(settings.directory))
+    assert "trust bundle 2" in (await perigee("control-plane", "ca", "rotate", "root", *there)).out
+    again = await perigee("control-plane", "ca", "rotate", "root")
+    assert (again.code, "ca finish" in again.err) == (OUR_EXIT_CODES["refused"], True)
+    assert "root rotated since trust bundle 2, waits for nobody" in (await perigee("control-plane", "ca", "show")).out
+    assert (await perigee("control-plane", "ca", "finish", "--force")).out == "finished: root\n"
+    sent = await perigee("control-plane", "ca", "rotate", "root", "--root-key", "anywhere")
+    assert (sent.code, "never sent" in sent.err) == (OUR_EXIT_CODES["configuration"], True)
+    assert await plane.services.trust.version() == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "says"),
     [

@@ -97,6 +97,7 @@ async def test_an_agent_that_slept_past_its_certificates_end_comes_back_without_
 async def test_a_revoked_agent_may_not_renew_and_does_not_enrol_by_itself(
     any_cluster: TestCluster, tmp_path: Path
 ) -> None:
+    """wazuh/wazuh#38439: what looked like a revocation made agents enrol again without end."""
     async with begun(any_cluster, tmp_path, days_ago=66) as (path, clock):
         async with path.agent(clock=BehindClock(66)) as facts:
             await accepted(facts)

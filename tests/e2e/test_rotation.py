@@ -109,6 +109,7 @@ async def follows(plane: ControlPlane, journey: Journey, facts: Facts) -> None:
 async def test_two_rotations_of_everything_fail_no_call_and_a_sleeper_comes_back(
     plane: ControlPlane, any_cluster: TestCluster, tmp_path: Path
 ) -> None:
+    """gravitational/teleport#9815: a rotation locked out every agent, and a restart did not help."""
     pin = {"root_fingerprint": plane.root_fingerprint}
     async with journeys(plane, any_cluster, tmp_path, "awake", "asleep") as (awake, asleep):
         async with asleep.agent(uplink=pin) as facts:
@@ -145,6 +146,7 @@ async def caught_up(plane: ControlPlane, journey: Journey) -> None:
 async def test_an_authority_goes_without_force_once_everybody_came_with_a_certificate_of_the_new_one(
     plane: ControlPlane, any_cluster: TestCluster, tmp_path: Path
 ) -> None:
+    """argoproj-labs/argocd-agent#1057: certificates were read once, so agents failed until somebody restarted them."""
     old = plane.ca_file.read_text()
     async with journeys(plane, any_cluster, tmp_path, "alone") as (alone,), alone.agent() as facts:
         await settled(facts)

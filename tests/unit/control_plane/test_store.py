@@ -65,6 +65,23 @@ def test_an_older_database_walks_forward(connection: Connection) -> None:
     assert migrate(connection, migrations=[COLOUR]) == COLOUR.to
 
 
+def test_certificates_of_an_older_version_are_kept_when_more_is_known_of_each(connection: Connection) -> None:
+    migrate(connection)
+    for table, column in (("certificates", "keyid"), ("certificates", "authority"), ("certificates", "chain"),
+                          ("clusters", "certificate")):  # fmt: skip
+        connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+    connection.execute(text("INSERT INTO clusters (name, state, labels, sealing_key, created_at) "
+                            "VALUES ('east', 'active', '{}', '', 0)"))  # fmt: skip
+    connection.execute(text("INSERT INTO certificates (serial, cluster, not_before, not_after) "
+                            "VALUES ('1', 'east', 0, 0)"))  # fmt: skip
+    connection.execute(text("UPDATE schema_version SET version = 2"))
+    assert migrate(connection) == NEWEST
+    assert connection.execute(text("SELECT serial, keyid, authority, chain FROM certificates")).all() == [
+        ("1", "", "", "")
+    ]
+    assert connection.execute(text("SELECT certificate FROM clusters")).scalar_one() == ""
+
+
 def test_a_newer_database_is_not_touched(connection: Connection) -> None:
     migrate(connection, migrations=[])
     connection.execute(text("UPDATE schema_version SET version = 7"))
