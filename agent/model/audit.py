@@ -17,6 +17,8 @@ class AuditEvent(StrEnum):
     REFUSED = "refused"
     CHANGED = "changed"
     ENROLLED = "enrolled"
+    RENEWED = "renewed"
+    TRUSTED = "trusted"
     GAP = "gap"
 
 

@@ -15,6 +15,7 @@ from agent.model.audit import AuditEntry, AuditEvent
 from agent.model.changes import Change
 from agent.model.desired import Entry
 from agent.model.facts import (
+    CertificateRenewed,
     ChangeApplied,
     Enrolled,
     Fact,
@@ -23,6 +24,7 @@ from agent.model.facts import (
     ReconcileFinished,
     RevisionAccepted,
     StateRefused,
+    TrustFollowed,
 )
 from agent.outgoing import AuditSource
 from agent.ports import Clock, Telemetry
@@ -115,6 +117,15 @@ class AuditTrail(Telemetry, AuditSource):
     def _(self, fact: Enrolled) -> None:
         until = f"the certificate is good until {fact.not_after.isoformat(timespec='seconds')}"
         self._add(AuditEntry(self._clock.now(), AuditEvent.ENROLLED, fact.cluster, message=until))
+
+    @_note.register
+    def _(self, fact: CertificateRenewed) -> None:
+        until = f"the certificate is good until {fact.ends}"
+        self._add(AuditEntry(self._clock.now(), AuditEvent.RENEWED, "agent", message=until))
+
+    @_note.register
+    def _(self, fact: TrustFollowed) -> None:
+        self._add(AuditEntry(self._clock.now(), AuditEvent.TRUSTED, "agent", message=f"trust bundle {fact.version}"))
 
     def _conclude(self, instance_id: str, reason: str) -> None:
         changes = self._changes.pop(instance_id, [])

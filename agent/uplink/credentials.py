@@ -12,7 +12,6 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from agent.model.desired import Index, Standing
 from agent.model.identity import Life
@@ -32,6 +31,8 @@ class LiveCredentials(Credentials, Verifier):
         self._identity = identity
         self._trusted = trusted
         self._watchers: list[Callable[[], None]] = []
+        self.sealing = identity.keys.sealing
+        """What opens sealed values."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call this whenever connections have to be made in another way."""
@@ -46,11 +47,6 @@ class LiveCredentials(Credentials, Verifier):
     def trust(self) -> int:
         """The version of our trust bundle."""
         return self._trusted.bundle.version
-
-    @property
-    def sealing(self) -> X25519PrivateKey:
-        """What opens sealed values."""
-        return self._identity.keys.sealing
 
     @property
     def not_after(self) -> datetime:
@@ -74,6 +70,7 @@ class LiveCredentials(Credentials, Verifier):
     def become(self, content: Mapping[str, bytes]) -> None:
         """Be this from now on."""
         self._identity = Identity.from_secret(content)
+        self.sealing = self._identity.keys.sealing
         self._changed()
 
     def ssl_context(self) -> ssl.SSLContext:

@@ -8,6 +8,7 @@ from agent.model.audit import AuditEvent
 from agent.model.changes import Action, Change
 from agent.model.desired import Entry, Standing
 from agent.model.facts import (
+    CertificateRenewed,
     ChangeApplied,
     Enrolled,
     IndexAccepted,
@@ -17,6 +18,7 @@ from agent.model.facts import (
     ReconcileFinished,
     RevisionAccepted,
     StateRefused,
+    TrustFollowed,
 )
 from agent.model.objects import ObjectRef
 from agent.telemetry.audit import MOST_WEIGHT, AuditTrail
@@ -81,7 +83,9 @@ def test_identity_is_told_and_the_everyday_is_not() -> None:
     assert not sink.news.is_set()
     sink.emit(Enrolled("north", BEGIN))
     assert sink.news.is_set()
-    assert [entry.event for entry in sink.take()] == [AuditEvent.ENROLLED]
+    sink.emit(CertificateRenewed("2026-04-01T00:00:00+00:00"))
+    sink.emit(TrustFollowed(9))
+    assert [entry.event for entry in sink.take()] == [AuditEvent.ENROLLED, AuditEvent.RENEWED, AuditEvent.TRUSTED]
 
 
 def test_what_nobody_takes_is_bounded_and_counted() -> None:
