@@ -21,6 +21,8 @@ from control_plane.web.enrol import EnrolCalls
 
 _GRACE_SECONDS = 5.0
 """How long calls in progress may take to end when the control plane stops; waiting polls are let go at once."""
+_SUITES_OF_TLS_1_2 = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Forward secrecy and authenticated encryption only. TLS 1.3 has no other suites, and is not asked here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +112,8 @@ def open_context(paths: Paths) -> ssl.SSLContext:
     """TLS that shows our certificate and asks for none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_SUITES_OF_TLS_1_2)
+    # Compression tells lengths of secrets (CRIME); a peer that may renegotiate lets us compute at his pleasure.
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.load_cert_chain(paths.server_chain, paths.server_key)
     return context
