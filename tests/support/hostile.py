@@ -23,7 +23,7 @@ from agent.loops.trust import Trust
 from agent.model.conditions import Condition
 from agent.model.desired import Entry
 from agent.model.guard import Guard
-from agent.ports import IndexAnswer
+from agent.ports import Clock, ControlPlane, IndexAnswer
 from agent.rendering import AgentAccount
 from agent.wire.envelope import INDEX_TYPE, SigningKey, sign
 from agent.wire.index import EntryV1, IndexV1, IndexVerifier
@@ -102,15 +102,16 @@ class Listener:
 
 @asynccontextmanager
 async def listening(
-    plane: HostilePlane,
+    plane: ControlPlane,
     granted: Granted,
     namespace: str,
     *,
     trust: TrustBundle | None = None,
     guarding: Guarding | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Listener]:
     """The poll and reconcile loops over a real cluster edge, as the wiring would connect them."""
-    clock, facts = SystemClock(), Facts()
+    clock, facts = clock or SystemClock(), Facts()
     client = KubeClient(await connect(granted.kubeconfig))
     shelf, edge = SecretShelf(client, namespace), KubernetesCluster(client, clock)
     listener = Listener(facts, Accepted(), Statuses(), client)
@@ -119,7 +120,7 @@ async def listening(
     poll = PollLoop(
         PollPorts(plane, IndexVerifier(trust or a_trust_bundle(), CLUSTER), ClusterState(shelf), facts, clock),
         Learnt(listener.accepted, listener.statuses, Trust()),
-        pace=PollPace(10, 0.05, 0.2),
+        pace=PollPace(1, 0.05, 0.2),
         guarding=guarding,
     )
     bench = Bench(edge, client, namespace, facts, account=granted.account)
