@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, NoReturn
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from agent.model.errors import Refused
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
 from agent.wire.refusals import Reason, broken, shown
 from agent.wire.scalars import ConfigName, DnsSubdomain, EnvName, ImageReference, SecretEnvName
@@ -105,7 +106,7 @@ class AirflowV1(Frame):
     version: Annotated[str, AfterValidator(supported_version)]
     image: ImageReference | None = None
     pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
-    pull_secrets: tuple[DnsSubdomain, ...] = Field(default=(), max_length=16)
+    pull_secrets: Annotated[tuple[DnsSubdomain, ...], AtMost(16)] = ()
     config: dict[ConfigName, dict[ConfigName, Setting]] = Field(default={}, max_length=200)
     env: dict[EnvName, Setting] = Field(default={}, max_length=500)
     secret_env: dict[SecretEnvName, SecretValueV1] = Field(default={}, max_length=200)

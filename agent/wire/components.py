@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from agent.model.instance import Scaling
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
 from agent.wire.scalars import DnsSubdomain, ImageReference, Quantity, QueueName, ResourceName, amount
 
@@ -97,7 +98,7 @@ class QueueV1(Frame):
 class WorkersV1(Frame):
     """The worker queues; without any said, one of the name ``default``."""
 
-    queues: tuple[QueueV1, ...] = Field(default=(QueueV1(name="default"),), min_length=1, max_length=32)
+    queues: Annotated[tuple[QueueV1, ...], Field(min_length=1), AtMost(32)] = (QueueV1(name="default"),)
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

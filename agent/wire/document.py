@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from agent.model.errors import Refused
 from agent.model.instance import Environment, Retain, State
 from agent.wire.airflow import AirflowV1, refuse_reserved
+from agent.wire.arrays import AtMost
 from agent.wire.components import (
     BrokerV1,
     ComponentsV1,
@@ -96,7 +97,7 @@ class SpecV1(Frame):
     )
 
     state: State = State.RUNNING
-    retain: tuple[Retain, ...] = Field(default=tuple(Retain), max_length=len(Retain))
+    retain: Annotated[tuple[Retain, ...], AtMost(len(Retain))] = tuple(Retain)
     paused: Flag = False
     namespace: Annotated[DnsLabel, AfterValidator(_own_namespace)] | None = None
     environment: Environment = Environment.DEV
@@ -107,7 +108,7 @@ class SpecV1(Frame):
     dags: DagsV1 = DagsV1()
     database: DatabaseV1 = DatabaseV1(embedded=EmbeddedPostgresV1())
     broker: BrokerV1 = BrokerV1(embedded=EmbeddedRedisV1())
-    adopt: tuple[AdopteeName, ...] = Field(default=(), max_length=100)
+    adopt: Annotated[tuple[AdopteeName, ...], AtMost(100)] = ()
     maintenance: MaintenanceV1 = MaintenanceV1()
 
 

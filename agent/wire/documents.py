@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame, receive
 from agent.wire.limits import (
     MAX_DOCUMENTS_ANSWER_BYTES,
@@ -19,7 +21,7 @@ from agent.wire.strict import parse_object
 class DocumentsRequestV1(Frame):
     """Which documents are wanted, by the hex SHA-256 of their bytes."""
 
-    digests: tuple[Digest, ...] = Field(min_length=1, max_length=MAX_DOCUMENTS_PER_REQUEST)
+    digests: Annotated[tuple[Digest, ...], Field(min_length=1), AtMost(MAX_DOCUMENTS_PER_REQUEST)]
 
 
 class DocumentsAnswerV1(Frame):

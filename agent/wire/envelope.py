@@ -13,13 +13,14 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field
 
 from agent.model.errors import Refused
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame, receive
 from agent.wire.limits import MAX_INDEX_BYTES, MAX_SIGNATURES
 from agent.wire.refusals import Reason, shown
@@ -43,7 +44,7 @@ class EnvelopeV1(Frame):
 
     payload: Base64
     payload_type: str = Field(max_length=200)
-    signatures: tuple[SignatureV1, ...] = Field(min_length=1, max_length=MAX_SIGNATURES)
+    signatures: Annotated[tuple[SignatureV1, ...], Field(min_length=1), AtMost(MAX_SIGNATURES)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import Refused
+from agent.wire.arrays import AtMost
 from agent.wire.envelope import INDEX_TYPE, open_envelope, verify
 from agent.wire.frames import Frame, expect_schema, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES
@@ -47,7 +48,7 @@ class IndexV1(Frame):
     issued_at: Moment
     expires_at: Moment
     trust: Ordinal | None = None
-    instances: tuple[EntryV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
+    instances: Annotated[tuple[EntryV1, ...], AtMost(MAX_INSTANCES)] = ()
 
 
 class IndexVerifier:

@@ -15,8 +15,9 @@ from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
 from agent.wire.refusals import Reason, broken, shown
 from agent.wire.scalars import Shape
@@ -88,7 +89,7 @@ class WindowV1(Frame):
 class MaintenanceV1(Frame):
     """When the agent may do what disturbs; without a window, at any time."""
 
-    windows: tuple[WindowV1, ...] = Field(default=(), max_length=MOST_WINDOWS)
+    windows: Annotated[tuple[WindowV1, ...], AtMost(MOST_WINDOWS)] = ()
 
 
 def length(duration: str) -> timedelta:

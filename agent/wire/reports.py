@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints
 
+from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
 from agent.wire.limits import MAX_AUDIT_RECORD, MAX_AUDIT_RECORDS, MAX_INSTANCES
 from agent.wire.scalars import Counter53, Moment
@@ -73,9 +74,9 @@ class InstanceReportV1(Frame):
     namespace: Name
     revision: Counter53
     state: Name
-    conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
-    components: tuple[ComponentV1, ...] = Field(default=(), max_length=MOST_COMPONENTS)
-    changes: tuple[ChangeV1, ...] = Field(default=(), max_length=MOST_CHANGES)
+    conditions: Annotated[tuple[ConditionV1, ...], AtMost(MOST_CONDITIONS)] = ()
+    components: Annotated[tuple[ComponentV1, ...], AtMost(MOST_COMPONENTS)] = ()
+    changes: Annotated[tuple[ChangeV1, ...], AtMost(MOST_CHANGES)] = ()
     changes_omitted: Counter53 = 0
     observed_at: Moment
 
@@ -105,7 +106,7 @@ class AgentReportV1(Frame):
     cluster: Name
     standing: StandingV1
     trust_version: Counter53 | None = None
-    conditions: tuple[ConditionV1, ...] = Field(default=(), max_length=MOST_CONDITIONS)
+    conditions: Annotated[tuple[ConditionV1, ...], AtMost(MOST_CONDITIONS)] = ()
     requests: dict[Name, Counter53] = Field(default={}, max_length=64)
     outbox: OutboxV1 | None = None
     observed_at: Moment
@@ -116,5 +117,5 @@ class ReportV1(Frame):
 
     schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
     agent: AgentReportV1
-    instances: tuple[InstanceReportV1, ...] = Field(default=(), max_length=MAX_INSTANCES)
-    audit: tuple[RecordText, ...] = Field(default=(), max_length=MAX_AUDIT_RECORDS)
+    instances: Annotated[tuple[InstanceReportV1, ...], AtMost(MAX_INSTANCES)] = ()
+    audit: Annotated[tuple[RecordText, ...], AtMost(MAX_AUDIT_RECORDS)] = ()

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 from pydantic import Field
 
 from agent.model.errors import Misconfigured, Refused
+from agent.wire.arrays import AtMost
 from agent.wire.envelope import TRUST_TYPE, Role, open_envelope, verify
 from agent.wire.frames import Frame, expect_schema, receive
 from agent.wire.limits import MAX_TRUST_BYTES
@@ -36,7 +37,7 @@ class KeyV1(Frame):
 class RoleV1(Frame):
     """Which keys a role has, and how many of them must sign."""
 
-    keyids: tuple[Digest, ...] = Field(min_length=1, max_length=16)
+    keyids: Annotated[tuple[Digest, ...], Field(min_length=1), AtMost(16)]
     threshold: int = Field(strict=True, ge=1, le=16)
 
 
@@ -61,7 +62,7 @@ class TrustBundleV1(Frame):
     issued_at: Moment
     roles: RolesV1
     keys: dict[Digest, KeyV1] = Field(max_length=64)
-    ca: tuple[str, ...] = Field(min_length=1, max_length=16)
+    ca: Annotated[tuple[str, ...], Field(min_length=1), AtMost(16)]
 
 
 @dataclass(frozen=True, slots=True)
