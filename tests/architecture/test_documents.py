@@ -171,6 +171,27 @@ def test_the_threat_model_lists_the_rights_that_the_code_needs() -> None:
     }
 
 
+def attacks() -> list[tuple[str, str]]:
+    """The rows of the threat model that name an attack, and their last cells."""
+    tables = re.findall(r"^\| [^\n]+ \| proof \|\n\|[-|]+\|\n((?:\|.*\n)+)", read("docs/threat-model.md"), re.MULTILINE)
+    rows = [line.strip("| ").split(" | ") for table in tables for line in table.splitlines()]
+    return [(cells[0], cells[-1]) for cells in rows]
+
+
+def test_every_attack_of_the_threat_model_has_a_test_or_is_said_to_have_no_answer() -> None:
+    assert len(attacks()) >= 40
+    for attack, proof in attacks():
+        tests = re.findall(r"\]\(\.\./(tests/[^)]+)\)", proof)
+        assert tests or proof == "*not answered*", f"{attack!r} has neither a test nor the words *not answered*"
+        assert all((ROOT / test).is_file() for test in tests), f"{attack!r}: one of {tests} does not exist"
+
+
+def test_no_table_of_attacks_is_without_proofs() -> None:
+    headers = re.findall(r"^\| (?:attack|whoever) .*$", read("docs/threat-model.md"), re.MULTILINE)
+    assert len(headers) >= 6
+    assert all(header.endswith("| proof |") for header in headers)
+
+
 def test_every_metric_that_operations_name_exists() -> None:
     told = {name.removesuffix("_total") for name in re.findall(r"`(perigee_\w+)`", read("docs/operations.md"))}
     made = {name for module in modules("agent") for name in re.findall(r'"(perigee_[a-z_]+)"', module.text)}

@@ -106,6 +106,8 @@ ATTEMPTS = {
     "list all secrets": Attempt("GET", "/api/v1/secrets"),
     "list all configmaps": Attempt("GET", "/api/v1/configmaps"),
     "list secrets of kube-system": Attempt("GET", "/api/v1/namespaces/kube-system/secrets"),
+    "read a secret of kube-system": Attempt("GET", "/api/v1/namespaces/kube-system/secrets/foreign"),
+    "read a secret of a neighbour": Attempt("GET", "/api/v1/namespaces/default/secrets/foreign"),
     "read a configmap of kube-system": Attempt(
         "GET", "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
     ),
@@ -133,6 +135,7 @@ ATTEMPTS = {
     "weaken the level": labelled(HOME, level="privileged"),
     "drop the level": labelled(HOME, level=None),
     "start a pod by itself": create(POD, HOME),
+    "start a pod in kube-system": create(POD, "kube-system"),
     "enter a pod": Attempt("POST", f"/api/v1/namespaces/{HOME}/pods/web/exec"),
     "reach a service through the API server": Attempt("GET", f"/api/v1/namespaces/{HOME}/services/web/proxy/"),
     "delete a pod": Attempt("DELETE", f"/api/v1/namespaces/{HOME}/pods/web"),
@@ -140,6 +143,7 @@ ATTEMPTS = {
     "change a node": Attempt("PATCH", "/api/v1/nodes/simulated-0", {"metadata": {"labels": {"a": "b"}}}),
     # More rights.
     "bind cluster-admin": bind(HOME, by=ESCALATION, role="cluster-admin"),
+    "bind cluster-admin in kube-system": bind("kube-system", by=ESCALATION, role="cluster-admin"),
     "bind admin": bind(HOME, by=ESCALATION, role="admin"),
     "bind its rights over the cluster": bind(HOME, role="perigee-agent"),
     "bind the instance's rights in kube-system": bind("kube-system"),
