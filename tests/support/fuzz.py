@@ -42,7 +42,8 @@ def fitting(schema: Json, definitions: Mapping[str, Json]) -> st.SearchStrategy[
         return st.one_of([fitting(one, definitions) for one in schema["anyOf"]])
     if "const" in schema or "enum" in schema:
         return st.sampled_from(schema.get("enum") or [schema["const"]])
-    return _TYPED.get(schema.get("type", ""), lambda _schema, _definitions: anything)(schema, definitions)
+    make = _TYPED.get(schema.get("type", ""))
+    return anything if make is None else make(schema, definitions)
 
 
 def _object(schema: Json, definitions: Mapping[str, Json]) -> st.SearchStrategy[Any]:
