@@ -101,6 +101,10 @@ soak: $(STAMP) ## 20,000 changes through one agent, and what they leave in its m
 docs: schemas ## Generate what the documentation takes from the code: schemas, commands
 	$(BIN)/python docs/generate.py docs/commands.md
 
+.PHONY: chart
+chart: $(STAMP) ## Generate the rights of the chart, of config/rbac, and the schema of its values
+	$(BIN)/python helm/generate.py .
+
 .PHONY: schemas
 schemas: $(STAMP) ## Generate config/schema from the models
 	$(BIN)/python -m agent.wire.schemas config/schema

@@ -23,6 +23,7 @@ from agent.cluster.guard import ClusterGuard
 from agent.cluster.inventory import ClusterInventories
 from agent.cluster.journal import ClusterJournal
 from agent.cluster.keys import GeneratedKeys
+from agent.cluster.kinds import POOLED
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.lease import ClusterLease
 from agent.cluster.places import Places
@@ -130,10 +131,11 @@ async def build(
     """
     tenure, candidate = Tenure(clock), _candidate(settings)
     budget = RequestBudget(clock, per_second=settings.cluster.requests_per_second, burst=settings.cluster.request_burst)
-    connection = await connect(settings.cluster.kubeconfig)
+    pool = settings.cluster.namespaces
+    connection = await connect(settings.cluster.kubeconfig, watches=len(pool) * len(POOLED))
     client = KubeClient(connection, fence=tenure, budget=budget, holder=candidate.holder)
     resources.push_async_callback(client.close)
-    cluster = KubernetesCluster(client, clock)
+    cluster = KubernetesCluster(client, clock, namespaces=pool)
     metrics = Metrics(version=__version__, clock=clock)
     _count(metrics, client, budget)
     trail = AuditTrail(clock)
@@ -229,7 +231,13 @@ def _values(base: _Base, shelf: SecretShelf, verbs: ClusterVerbs, credentials: L
 
 def _keep_pass(effects: Effects, settings: Settings, guarding: Guarding) -> KeepPass:
     reconcile = settings.reconcile
-    policy = Policy(settings.cluster.namespace, _account(settings), reconcile.prune_limit, guarding=guarding)
+    policy = Policy(
+        settings.cluster.namespace,
+        _account(settings),
+        reconcile.prune_limit,
+        guarding=guarding,
+        pool=frozenset(settings.cluster.namespaces),
+    )
     return KeepPass(effects, policy, Rolls(reconcile.roll_limit))
 
 
@@ -247,7 +255,7 @@ async def inspecting(target: Target) -> AsyncIterator[Sight]:
     client = ReadingClient(await connect(target.kubeconfig))
     try:
         shelf = SecretShelf(client, target.namespace)
-        cluster = ClusterGlance(client, clock)
+        cluster = ClusterGlance(client, clock, namespaces=target.namespaces)
         yield Sight(
             cluster,
             ClusterVerbs(client, cluster.observation),
@@ -270,7 +278,8 @@ async def _policy(client: KubeClient, target: Target) -> Policy:
     account = _agent_account(target.namespace, target.service_account)
     guarding = Guarding(account)
     await GuardLoop(ClusterGuard(client, target.namespace), guarding, Statuses(), SystemClock()).read()
-    return Policy(target.namespace, account, target.prune_limit, guarding=guarding)
+    pool = frozenset(target.namespaces)
+    return Policy(target.namespace, account, target.prune_limit, guarding=guarding, pool=pool)
 
 
 async def _verifier(shelf: SecretShelf, target: Target) -> Verifier | AgentError:

@@ -174,6 +174,7 @@ def _target(context: typer.Context, kubeconfig: Path | None, namespace: str, con
         settings.cluster.name,
         settings.uplink.root_fingerprint,
         settings.cluster.service_account,
+        settings.cluster.namespaces,
     )
 
 

@@ -18,16 +18,18 @@ from yaml import YAMLError
 
 from agent.model.errors import Misconfigured
 
+_CONNECTIONS = 100
+"""At once, for requests and for the watches of a whole cluster."""
 _READ_BUFFER_BYTES = 2**21  # one watch event is one line, and etcd lets an object be 1.5 MiB
 
 
 class Connection:
     """One API server, a session to it, and the credentials to show."""
 
-    def __init__(self, configuration: Configuration, tls: ssl.SSLContext) -> None:
+    def __init__(self, configuration: Configuration, tls: ssl.SSLContext, *, watches: int = 0) -> None:
         self._configuration = configuration
         self.server = str(configuration.host).rstrip("/")
-        connector = aiohttp.TCPConnector(limit=100, ssl=tls)
+        connector = aiohttp.TCPConnector(limit=_CONNECTIONS + watches, ssl=tls)
         self.session = aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=_READ_BUFFER_BYTES)
         self.proxy: str | None = configuration.proxy
 
@@ -41,14 +43,15 @@ class Connection:
         await self.session.close()
 
 
-async def connect(kubeconfig: Path | None) -> Connection:
-    """Connect as the kubeconfig says, or as the pod's service account where none is given.
+async def connect(kubeconfig: Path | None, *, watches: int = 0) -> Connection:
+    """Connect as the kubeconfig says, or as the pod's service account where none is given. ``watches``: how many will
+    hold a connection each, beyond the few of a whole cluster.
 
     Raises Misconfigured if the kubeconfig cannot be read, or if none is given outside a pod.
     """
     # Reading files and loading certificates blocks for milliseconds: not on the event loop.
     configuration, tls = await asyncio.to_thread(_read, kubeconfig)
-    return Connection(configuration, tls)
+    return Connection(configuration, tls, watches=watches)
 
 
 def _read(kubeconfig: Path | None) -> tuple[Configuration, ssl.SSLContext]:

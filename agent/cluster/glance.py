@@ -7,12 +7,12 @@ sent. An apply that is only tried (``dryRun``) has none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.cluster.client import METADATA_LIST, KubeClient, Request
-from agent.cluster.kinds import WATCHED, Kind
+from agent.cluster.kinds import POOLED, WATCHED, Kind
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.model.errors import AgentError, Refused
 from agent.model.labels import INSTANCE
@@ -44,21 +44,24 @@ class ReadingClient(KubeClient):
 class ClusterGlance(KubernetesCluster):
     """Implements ``ports.Cluster`` over what was there when it was looked at; nothing is watched."""
 
-    def __init__(self, client: KubeClient, clock: Clock) -> None:
-        super().__init__(client, clock)
+    def __init__(self, client: KubeClient, clock: Clock, *, namespaces: Collection[str] = ()) -> None:
+        super().__init__(client, clock, namespaces=namespaces)
         self._reading = client
+        self._pool = namespaces
         self._surveyed: set[str] = set()
 
     async def look(self, *, instance_id: str = "", namespace: str = "") -> None:
         """List every kind that the agent watches: of one instance in its namespace, or of all everywhere."""
         selector = f"{INSTANCE}={instance_id}" if instance_id else INSTANCE
+        places = [namespace] if namespace or not self._pool else sorted(self._pool)
+        wanted = [(kind, place) for place in places for kind in (POOLED if self._pool else WATCHED)]
         async with asyncio.TaskGroup() as group:
-            tries = [group.create_task(self._tried(kind, selector, namespace)) for kind in WATCHED]
-        for kind, tried in zip(WATCHED, tries, strict=True):
+            tries = [group.create_task(self._tried(kind, selector, place)) for kind, place in wanted]
+        for (kind, place), tried in zip(wanted, tries, strict=True):
             listing = tried.result()
             if isinstance(listing, AgentError):
                 raise listing
-            self.observation.replace_kind(kind, listing.found, version=listing.version)
+            self.observation.replace_kind(kind, listing.found, version=listing.version, namespace=place)
 
     async def survey(self, instance_id: str, namespace: str) -> None:
         """As an agent does, and remembered."""

@@ -55,6 +55,9 @@ _KINDS = (
 )
 KINDS = {(kind.api_version, kind.kind): kind for kind in _KINDS}
 WATCHED = tuple(kind for kind in _KINDS if kind.watched)
+_NOT_GIVEN = frozenset({"Namespace", "Role", "RoleBinding"})
+POOLED = tuple(kind for kind in WATCHED if kind.kind not in _NOT_GIVEN)
+"""Watched in each namespace of a fixed pool: there, neither the namespace nor the rights in it are ours to make."""
 SURVEYED = tuple(kind for kind in _KINDS if not kind.watched)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from agent.cluster.client import METADATA_LIST, KubeClient, Request
 from agent.cluster.kinds import SURVEYED, Kind, path_of
@@ -17,15 +17,15 @@ from agent.ports import Clock
 
 
 class KubernetesCluster:
-    """Implements ``ports.Cluster`` over one API server."""
+    """Implements ``ports.Cluster`` over one API server: over all of it, or over a fixed pool of namespaces."""
 
     name = "observe"
 
-    def __init__(self, client: KubeClient, clock: Clock) -> None:
+    def __init__(self, client: KubeClient, clock: Clock, *, namespaces: Collection[str] = ()) -> None:
         self._client = client
         self.observation = Observation()
         """The cache, also for the verbs to show their effects in."""
-        self._watchers = watchers(client, self.observation, clock)
+        self._watchers = watchers(client, self.observation, clock, namespaces=namespaces)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Keep the cache filled until told to stop."""

@@ -1,5 +1,7 @@
 """What is in the cluster: one list and one watch per kind, kept as a cache of everything labelled for an instance.
 
+Where the agent was given a fixed pool of namespaces: one of each per kind and namespace.
+
 A watch that ends is resumed where it stopped; a version that is too old (410) means list again; a watch that says
 nothing, not even a bookmark, is taken for dead. See Kubernetes' API concepts, "Efficient detection of changes".
 """
@@ -7,13 +9,13 @@ nothing, not even a bookmark, is taken for dead. See Kubernetes' API concepts, "
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from agent.cluster.client import METADATA, METADATA_LIST, KubeClient, Request, Silence
-from agent.cluster.kinds import WATCHED, Kind
+from agent.cluster.kinds import POOLED, WATCHED, Kind
 from agent.model.errors import AgentError, Expired
 from agent.model.labels import INSTANCE
 from agent.model.objects import Manifest, ObjectRef
@@ -37,7 +39,8 @@ class Observation:
     def __init__(self) -> None:
         self._by_instance: dict[str, dict[ObjectRef, Seen]] = {}
         self._holders: dict[ObjectRef, str] = {}
-        self._told: dict[str, int] = {}
+        self._told: dict[tuple[str, str], int] = {}
+        """Up to which version each kind was told, everywhere ("") or in one namespace."""
         self._touched: dict[str, None] = {}
         self._news = asyncio.Event()
 
@@ -61,7 +64,7 @@ class Observation:
         the watch is ahead instead and the object is not there, it has gone meanwhile.
         """
         present = self._present(seen.ref)
-        if seen.version <= (present.version if present is not None else self._told.get(seen.ref.kind, 0)):
+        if seen.version <= (present.version if present is not None else self._told_of(seen.ref)):
             return
         self._show(seen)
 
@@ -71,14 +74,19 @@ class Observation:
         if present is not None and (present.uid == seen.uid or present.version <= seen.version):
             self._hide(seen.ref)
 
-    def replace_kind(self, kind: Kind, everything: Iterable[Seen], *, version: int) -> None:
-        """A full list of one kind, of that version: what it does not name is gone, unless it was made later.
+    def replace_kind(self, kind: Kind, everything: Iterable[Seen], *, version: int, namespace: str = "") -> None:
+        """A full list of one kind, everywhere or in one namespace, of that version: what it does not name is gone,
+        unless it was made later.
 
         A list that is older than what a watch told means that the server was restored: then only the list counts.
         """
-        restored = version < self._told.get(kind.kind, 0)
+        restored = version < self._told.get((kind.kind, namespace), 0)
         listed = {seen.ref: seen for seen in everything}
-        known = [ref for ref in self._holders if (ref.api_version, ref.kind) == (kind.api_version, kind.kind)]
+        known = [
+            ref
+            for ref in self._holders
+            if (ref.api_version, ref.kind) == (kind.api_version, kind.kind) and namespace in {"", ref.namespace}
+        ]
         for ref in known:
             present = self._present(ref)
             if present is not None and (restored or (ref not in listed and present.version <= version)):
@@ -87,7 +95,7 @@ class Observation:
             present = self._present(seen.ref)
             if present is None or present.version < seen.version:
                 self._show(seen)
-        self._told[kind.kind] = version
+        self._told[kind.kind, namespace] = version
 
     def replace_part(self, kind: Kind, instance_id: str, everything: Iterable[Seen]) -> None:
         """A full list of one instance's objects of a kind that no watch covers."""
@@ -100,14 +108,17 @@ class Observation:
             if present is None or present.version < seen.version:
                 self._show(seen)
 
-    def tell(self, kind: Kind, seen: Seen) -> None:
-        """A watch says that an object is there, in this state."""
+    def tell(self, kind: Kind, seen: Seen, *, namespace: str = "") -> None:
+        """A watch, of everything or of one namespace, says that an object is there, in this state."""
         self.put(seen)
-        self.told(kind, seen.version)
+        self.told(kind, seen.version, namespace=namespace)
 
-    def told(self, kind: Kind, version: int) -> None:
-        """Everything of this kind up to that version was told."""
-        self._told[kind.kind] = max(version, self._told.get(kind.kind, 0))
+    def told(self, kind: Kind, version: int, *, namespace: str = "") -> None:
+        """Everything of this kind up to that version was told, everywhere or in one namespace."""
+        self._told[kind.kind, namespace] = max(version, self._told.get((kind.kind, namespace), 0))
+
+    def _told_of(self, ref: ObjectRef) -> int:
+        return max(self._told.get((ref.kind, ""), 0), self._told.get((ref.kind, ref.namespace), 0))
 
     def _present(self, ref: ObjectRef) -> Seen | None:
         holder = self._holders.get(ref)
@@ -141,10 +152,14 @@ class Observation:
 
 
 class Watcher:
-    """Keeps one kind of the cache up to date."""
+    """Keeps one kind of the cache up to date, everywhere or in one namespace."""
 
-    def __init__(self, kind: Kind, client: KubeClient, observation: Observation, clock: Clock) -> None:
+    def __init__(
+        self, kind: Kind, client: KubeClient, observation: Observation, clock: Clock, *, namespace: str = ""
+    ) -> None:
         self._kind = kind
+        self._namespace = namespace
+        self._collection = kind.collection(namespace)
         self._client = client
         self._observation = observation
         self._clock = clock
@@ -189,13 +204,13 @@ class Watcher:
             if token:
                 params["continue"] = token
             accept = "application/json" if self._kind.whole else METADATA_LIST
-            page = await self._client.send(Request("list", "GET", self._kind.collection(), params, accept=accept))
+            page = await self._client.send(Request("list", "GET", self._collection, params, accept=accept))
             found.extend(self._seen(item) for item in page["items"] or ())
             token = page["metadata"].get("continue", "")
             if not token:
                 break
         version = page["metadata"]["resourceVersion"]
-        self._observation.replace_kind(self._kind, found, version=int(version))
+        self._observation.replace_kind(self._kind, found, version=int(version), namespace=self._namespace)
         self._version = version
         self._succeeded()
         self.listed.set()
@@ -212,7 +227,7 @@ class Watcher:
             "timeoutSeconds": _WATCH_SECONDS,
         }
         accept = "application/json" if self._kind.whole else METADATA
-        async with aclosing(self._client.watch(self._kind.collection(), params, accept=accept)) as events:
+        async with aclosing(self._client.watch(self._collection, params, accept=accept)) as events:
             async for event in events:
                 self._succeeded()
                 self._take(event["type"], event["object"])
@@ -223,20 +238,26 @@ class Watcher:
             raise Expired(str(item.get("message", "the watch ended")))
         self._version = item["metadata"]["resourceVersion"]
         if event == "BOOKMARK":
-            self._observation.told(self._kind, int(self._version))
+            self._observation.told(self._kind, int(self._version), namespace=self._namespace)
             return
         seen = self._seen(item)
         if event == "DELETED":
             self._observation.drop(seen)
-            self._observation.told(self._kind, int(self._version))
+            self._observation.told(self._kind, int(self._version), namespace=self._namespace)
         else:
-            self._observation.tell(self._kind, seen)
+            self._observation.tell(self._kind, seen, namespace=self._namespace)
 
     def _seen(self, item: Manifest) -> Seen:
         # Items of a list carry no apiVersion and kind; those of a metadata-only list carry another one.
         return observed({**item, "apiVersion": self._kind.api_version, "kind": self._kind.kind})
 
 
-def watchers(client: KubeClient, observation: Observation, clock: Clock) -> tuple[Watcher, ...]:
-    """One watcher for each watched kind."""
-    return tuple(Watcher(kind, client, observation, clock) for kind in WATCHED)
+def watchers(
+    client: KubeClient, observation: Observation, clock: Clock, *, namespaces: Collection[str] = ()
+) -> tuple[Watcher, ...]:
+    """One watcher for each watched kind; in a fixed pool, one for each in each of its namespaces."""
+    return tuple(
+        Watcher(kind, client, observation, clock, namespace=namespace)
+        for namespace in namespaces or ("",)
+        for kind in (POOLED if namespaces else WATCHED)
+    )

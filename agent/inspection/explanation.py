@@ -19,7 +19,7 @@ from agent.planning.fields import unpack
 from agent.planning.health import pod_troubles
 from agent.planning.ownership import digest_of, intact
 from agent.planning.provenance import Holding, Lost, holdings, lost
-from agent.rendering import RenderInputs, render
+from agent.rendering import render
 
 _MOST_PODS = 100
 """So many pods are asked since when they are ready."""
@@ -99,9 +99,7 @@ def _rendered(sight: Sight, found: Found) -> tuple[Rendered, ...]:
     document = found.document
     if document is None or document.instance.state is State.DELETED:
         return ()
-    return render(
-        RenderInputs(document.instance, found.inventory.keys, sight.policy.account, found.inventory.secret_checksums)
-    )
+    return render(sight.policy.inputs(document.instance, found.inventory))
 
 
 def _named(named: str, refs: Iterable[ObjectRef]) -> ObjectRef:

@@ -7,12 +7,12 @@ from agent.model.desired import Document
 from agent.model.errors import AgentError
 from agent.model.instance import State
 from agent.model.objects import Inventory, Stage
-from agent.planning import guard, scaling
+from agent.planning import guard, pool, scaling
 from agent.planning.diff import UNWATCHED, diff
 from agent.planning.health import View
 from agent.planning.removal import next_step
 from agent.planning.stages import Gate, Readiness, expected, gate, order, standing
-from agent.rendering import RenderInputs, render
+from agent.rendering import render
 
 
 def judged(sight: Sight, document: Document, inventory: Inventory) -> View:
@@ -21,6 +21,8 @@ def judged(sight: Sight, document: Document, inventory: Inventory) -> View:
         return _leaving(sight, document, inventory)
     try:
         guard.judge(document.instance, inventory=inventory, agent_namespace=sight.policy.agent_namespace)
+        if sight.policy.pool:
+            pool.judge(document.instance, sight.policy.pool, inventory=inventory)
         return _staying(sight, document, inventory)
     except AgentError as error:
         return View(document, inventory, sight.cluster.seen(document.instance.id), error=error)
@@ -39,7 +41,7 @@ def _leaving(sight: Sight, document: Document, inventory: Inventory) -> View:
 def _staying(sight: Sight, document: Document, inventory: Inventory) -> View:
     instance = document.instance
     seen, surveyed = sight.cluster.seen(instance.id), sight.cluster.surveyed(instance.id)
-    rendered = render(RenderInputs(instance, inventory.keys, sight.policy.account, inventory.secret_checksums))
+    rendered = render(sight.policy.inputs(instance, inventory))
     sight.policy.guarding.check(instance, lambda: rendered)
     known = [one for one in rendered if surveyed or one.ref.kind not in UNWATCHED]
     changes = tuple(planned.change for planned in diff(known, remembered=inventory.by_ref(), seen=seen))

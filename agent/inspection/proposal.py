@@ -34,7 +34,7 @@ from agent.planning.fields import text, unpack
 from agent.planning.health import View
 from agent.planning.removal import kept_volumes
 from agent.planning.stages import expected, order
-from agent.rendering import RenderInputs, render
+from agent.rendering import render
 
 _REPLICAS = "spec.replicas"
 _MOST_STEPS = 10
@@ -157,9 +157,8 @@ class _Trial:
     def _rendered(self, instance: Instance, known: Inventory | None = None) -> tuple[Rendered, ...]:
         """What is wanted; nothing, where the pass itself will say what is wrong with it."""
         record = known or self._inventory
-        account = self._sight.policy.account
         try:
-            return render(RenderInputs(instance, record.keys, account, record.secret_checksums))
+            return render(self._sight.policy.inputs(instance, record))
         except AgentError:
             return ()
 

@@ -25,6 +25,7 @@ class Target:
     cluster: str | None = None
     root_fingerprint: str | None = None
     service_account: str | None = None
+    namespaces: tuple[str, ...] = ()
 
 
 class Glance(Cluster, Protocol):

@@ -21,7 +21,7 @@ from agent.loops.surveys import Surveys
 from agent.model.instance import Instance, State
 from agent.model.labels import INSTANCE
 from agent.model.objects import ObjectRef, Owned, Rendered, Stage
-from agent.planning import guard
+from agent.planning import guard, pool
 from agent.planning.diff import diff
 from agent.planning.observing import observed
 from agent.planning.ownership import digest_of, intact
@@ -109,7 +109,11 @@ class Founding:
         live = self._effects.cluster.seen(progress.instance.id).get(ref)
         if live is None and (found := await self._effects.cluster.read(ref)) is not None:
             live = observed(found)
-        created = guard.judge_namespace(progress.instance, live, inventory=progress.inventory)
+        if self._renderings.given:
+            pool.judge_namespace(progress.instance, live)
+            created = False
+        else:
+            created = guard.judge_namespace(progress.instance, live, inventory=progress.inventory)
         progress.inventory = replace(progress.inventory, namespace_created=created)
         progress.fresh = live is None
 
@@ -158,7 +162,7 @@ class Founding:
         """
         instance = progress.instance
         home = self._effects.cluster.seen(instance.id).get(ObjectRef("v1", "Namespace", "", instance.namespace))
-        if home is None or home.terminating:
+        if not self._renderings.given and (home is None or home.terminating):
             return
         rendering = self._renderings.whole(progress)
         await self._intend(progress, [one for one in rendering.objects if _admits(one)])

@@ -15,6 +15,7 @@ from agent.loops.comparing import compare
 from agent.loops.effects import Effects
 from agent.loops.founding import Founding
 from agent.loops.guarding import Guarding
+from agent.loops.homes import Homes
 from agent.loops.progress import Look, Progress
 from agent.loops.renderings import Rendering, Renderings
 from agent.loops.rolls import Rolls
@@ -22,13 +23,14 @@ from agent.loops.surveys import Surveys
 from agent.model.changes import Action, Change
 from agent.model.desired import Document
 from agent.model.errors import AgentError, FieldConflict, ImmutableField, ObjectRefused, Refused, TooMuchToPrune
+from agent.model.instance import Instance
 from agent.model.objects import Inventory, ObjectRef, Rendered, Stage
 from agent.model.observed import Seen
-from agent.planning import guard, scaling, windows
+from agent.planning import guard, pool, scaling, windows
 from agent.planning.diff import UNWATCHED, Planned, diff, renewed, settled, superseded
 from agent.planning.health import View
 from agent.planning.stages import BINDING, SUPPLIED, Expected, Gate, Readiness, failed, gate, order, standing
-from agent.rendering import RENDERER_VERSION, AgentAccount
+from agent.rendering import RENDERER_VERSION, AgentAccount, RenderInputs
 
 _PARALLEL_APPLIES = 8
 _ROLLING = frozenset({"Deployment", "StatefulSet"})
@@ -38,7 +40,8 @@ Pending = tuple[Stage, Gate]
 @dataclass(frozen=True, slots=True)
 class Policy:
     """The agent's own rules: where it lives, as whom it works, how much one pass may prune, and which renderer's
-    version stands for what it renders; and the customer's rules.
+    version stands for what it renders; and the customer's rules. ``pool``: the only namespaces that it may work in;
+    empty: it makes them itself.
     """
 
     agent_namespace: str
@@ -46,6 +49,11 @@ class Policy:
     prune_limit: int
     renderer: str = RENDERER_VERSION
     guarding: Guarding = field(kw_only=True)
+    pool: frozenset[str] = frozenset()
+
+    def inputs(self, instance: Instance, known: Inventory) -> RenderInputs:
+        """What an instance is rendered from under these rules, and by its record."""
+        return RenderInputs(instance, known.keys, self.account, known.secret_checksums, given=bool(self.pool))
 
 
 class KeepPass:
@@ -56,7 +64,8 @@ class KeepPass:
         self._policy = policy
         self.rolls = rolls
         self._applier = Applier(effects)
-        self._renderings = Renderings(policy.account)
+        self.homes = Homes()
+        self._renderings = Renderings(policy.account, given=bool(policy.pool))
         self._surveys = Surveys(effects.cluster)
         self._founding = Founding(effects, self._renderings, self._surveys)
 
@@ -66,7 +75,7 @@ class KeepPass:
         pending: Pending | None = None
         error: AgentError | None = None
         try:
-            guard.judge(document.instance, inventory=inventory, agent_namespace=self._policy.agent_namespace)
+            self._judge_place(progress)
             self._judge(progress)
             pending = await self._pass(progress, look)
             await self._save(progress)
@@ -89,6 +98,13 @@ class KeepPass:
     def policy(self) -> Policy:
         """The agent's own rules, and the customer's."""
         return self._policy
+
+    def _judge_place(self, progress: Progress) -> None:
+        instance, inventory = progress.instance, progress.saved
+        guard.judge(instance, inventory=inventory, agent_namespace=self._policy.agent_namespace)
+        if self._policy.pool:
+            pool.judge(instance, self._policy.pool, inventory=inventory)
+            pool.judge_holder(instance, self.homes.settle(instance.namespace, instance.id))
 
     def observe(self, document: Document, inventory: Inventory, *, frozen: str = "") -> View:
         """How an instance fares that nobody may work on; ``frozen`` is why, where not the document says so."""

@@ -99,6 +99,7 @@ class ReconcileLoop:
                 self._claim(Truth.FALSE, error.reason, error.explain())
                 await self._effects.clock.wait(never, seconds=self._start_backoff.next())
             else:
+                self._keep.homes.learn(one for one in self._inventories.values() if isinstance(one, Inventory))
                 self._claim(Truth.TRUE, "Read", "the records of what was applied are known")
                 await self._effects.cluster.started()
                 await self._keep.policy.guarding.known.wait()
@@ -250,6 +251,7 @@ class ReconcileLoop:
         """The instance is no longer known: neither wanted nor to be removed. A record of what it retains stays."""
         if not self._remembered(instance_id).resource_version:
             self._inventories.pop(instance_id, None)
+            self._keep.homes.leave(instance_id)
         self._backoff.pop(instance_id, None)
         self._queue.drop(instance_id)
         self._keep.forget(instance_id)

@@ -14,6 +14,7 @@ from agent.model.errors import AgentError
 from agent.model.instance import Retain
 from agent.model.objects import Inventory, ObjectRef, Owned
 from agent.model.observed import Seen
+from agent.planning import pool
 from agent.planning.health import View
 from agent.planning.observing import observed
 from agent.planning.removal import Step, admitted, kept_volumes, next_step, searchable, unseen
@@ -27,6 +28,7 @@ class RemovePass:
         self._effects = effects
         self._account = policy.account
         self._guarding = policy.guarding
+        self._pool = policy.pool
 
     async def run(self, document: Document, inventory: Inventory) -> View:
         """One pass; never raises AgentError, but tells it in the view."""
@@ -36,6 +38,9 @@ class RemovePass:
         step = Step()
         try:
             self._guarding.check_removal(instance, inventory)
+            if self._pool:
+                pool.judge(instance, self._pool, inventory=inventory)
+                inventory = replace(inventory, namespace_created=False)  # whoever made it, it is not ours to delete
             await self._search(inventory)
             step = await self._go_on(document, inventory, changes)
             if step.done:
@@ -56,7 +61,7 @@ class RemovePass:
         """Delete what may go now. The end of what hides from the cache wakes nobody: so it is not waited for."""
         instance = document.instance
         while True:
-            seen = self._effects.cluster.seen(instance.id)
+            seen = await self._seen(inventory)
             step = next_step(inventory, seen=seen, retain=instance.retain)
             strays = await self._strays(unseen(inventory, step, seen=seen), seen, inventory.namespace)
             if strays:
@@ -69,6 +74,14 @@ class RemovePass:
                 changes.append(change)
             if not deeds or not strays:
                 return step
+
+    async def _seen(self, inventory: Inventory) -> Mapping[ObjectRef, Seen]:
+        """What the cache shows; and the namespace, where it is one that was given to us, which no watch covers."""
+        seen = self._effects.cluster.seen(inventory.instance_id)
+        if not self._pool or not inventory.namespace:
+            return seen
+        home = await self._effects.cluster.read(ObjectRef("v1", "Namespace", "", inventory.namespace))
+        return seen if home is None else {**seen, ObjectRef.of(home): observed(home)}
 
     async def _strays(
         self, hidden: Sequence[Owned], seen: Mapping[ObjectRef, Seen], namespace: str
@@ -96,7 +109,7 @@ class RemovePass:
         birth that was cut short did not get to bind them, or somebody took them away.
         """
         cluster, instance_id = self._effects.cluster, inventory.instance_id
-        seen = cluster.seen(instance_id)
+        seen = await self._seen(inventory)
         if not searchable(inventory, seen):
             return
         if self._account is None or admitted(seen):

@@ -31,8 +31,10 @@ class Rendering:
 class Renderings:
     """Remembers the last rendering of each instance, without its objects. Bounded by the number of instances."""
 
-    def __init__(self, account: AgentAccount | None) -> None:
+    def __init__(self, account: AgentAccount | None, *, given: bool = False) -> None:
         self._account = account
+        self.given = given
+        """Whether namespaces are made by somebody else."""
         self._known: dict[str, Rendering] = {}
 
     def of(self, progress: Progress) -> Rendering:
@@ -48,10 +50,10 @@ class Renderings:
         """The same, rendered now, with its objects; what they were before another document came is left in progress."""
         known = self._known.get(progress.instance.id)
         if known is not None and known.instance is not progress.instance:
-            before = render(RenderInputs(known.instance, known.keys, self._account, known.secrets))
+            before = render(RenderInputs(known.instance, known.keys, self._account, known.secrets, given=self.given))
             progress.former = {one.ref: one.manifest for one in before}
         record = progress.inventory
-        inputs = RenderInputs(progress.instance, record.keys, self._account, record.secret_checksums)
+        inputs = RenderInputs(progress.instance, record.keys, self._account, record.secret_checksums, given=self.given)
         objects = render(inputs)
         lean = Rendering(
             progress.instance,

@@ -79,7 +79,8 @@ def scaled(inputs: RenderInputs) -> Mapping[ObjectRef, int]:
 
 
 def _stages(drawn: Blueprint) -> Iterator[tuple[Stage, Iterable[Manifest]]]:
-    yield Stage.NAMESPACE, (namespace.home(drawn), *access.opening(drawn), *namespace.bounds(drawn))
+    home = () if drawn.given else (namespace.home(drawn), *access.opening(drawn))
+    yield Stage.NAMESPACE, (*home, *namespace.bounds(drawn))
     yield Stage.ACCESS, (*access.render(drawn), *network.render(drawn))
     yield Stage.CONFIG, (environment.config_map(drawn),)
     yield Stage.DATA, (*database.render(drawn), *broker.render(drawn))

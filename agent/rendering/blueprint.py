@@ -84,6 +84,7 @@ class Software:
 class Blueprint:
     """One Airflow, ready to be drawn. ``quota`` None: computed. ``keys``: checksums of the keys that pods refer to.
     ``secrets``: of the document's secret values, by the key of the Secret.
+    ``given``: the namespace is there already, and neither it nor the agent's rights in it are part of the instance.
     """
 
     id: str
@@ -103,3 +104,4 @@ class Blueprint:
     keys: Mapping[str, str]
     secrets: Mapping[str, str]
     account: AgentAccount | None
+    given: bool

@@ -23,12 +23,14 @@ class RenderInputs:
     ``secret_checksums`` by the path of the field that names the value.
 
     ``account``: whom the instance's namespace is opened to; None where the agent has its rights from elsewhere.
+    ``given``: the namespace was made by somebody else, who keeps it.
     """
 
     instance: Instance
     key_checksums: Mapping[str, str]
     account: AgentAccount | None = None
     secret_checksums: Mapping[str, str] = field(default_factory=dict)
+    given: bool = False
 
 
 def blueprint(inputs: RenderInputs) -> Blueprint | None:
@@ -59,6 +61,7 @@ def blueprint(inputs: RenderInputs) -> Blueprint | None:
         keys={name: inputs.key_checksums.get(name, "") for name in used},
         secrets=secrets.checksums(instance, keys=inputs.key_checksums, resolved=inputs.secret_checksums),
         account=inputs.account,
+        given=inputs.given,
     )
 
 

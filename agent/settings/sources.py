@@ -119,7 +119,8 @@ KNOBS: Mapping[str, Any] = dict(_knobs(Settings))
 """Every knob's path and the type of its value, in the order of the tree."""
 _BRANCHES = frozenset(path[:index] for path in KNOBS for index, letter in enumerate(path) if letter == ".")
 _VARIABLES = {variable(path): path for path in KNOBS}
-_STRUCTURED = frozenset(path for path, kind in KNOBS.items() if getattr(kind, "__origin__", None) in {Mapping, tuple})
+_COMPOUND: Mapping[Any, str] = {Mapping: '{"key": "value"}', tuple: '["one", "another"]'}
+"""How values are written that are more than one word, as a variable."""
 
 
 def _from_file(file: Path) -> dict[str, tuple[Any, str]]:
@@ -174,7 +175,8 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
             continue
         path = _VARIABLES.get(name)
         if path is not None:
-            given[path] = (_structured(text, name) if path in _STRUCTURED else text, name)
+            form = _COMPOUND.get(getattr(KNOBS[path], "__origin__", None))
+            given[path] = (_compound(text, name, form) if form is not None else text, name)
             continue
         near = _nearest(name, _VARIABLES, least=_NEAR if NESTING in name else _SLIP)
         if NESTING in name or (near and "://" not in text):
@@ -182,11 +184,11 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     return given
 
 
-def _structured(text: str, name: str) -> Any:
+def _compound(text: str, name: str, form: str) -> Any:
     try:
         return next(iter(parse(text.encode("utf-8"))), None)
     except NotYaml:
-        raise Misconfigured(f"{name} is not valid JSON", hint='write it as {"key": "value"} or ["value"]') from None
+        raise Misconfigured(f"{name} is not valid JSON", hint=f"write it as {form}") from None
 
 
 def _nearest(name: str, known: Any, *, least: float = _NEAR) -> str:

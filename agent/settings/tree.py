@@ -92,12 +92,28 @@ class ClusterSettings(Branch):
     service_account: Name | None = None
     """The agent's own ServiceAccount; when set, the agent binds ClusterRole perigee-instance to it in each instance's
     namespace. Default: none, for an agent that runs with rights over the whole cluster already."""
+    namespaces: Annotated[tuple[Name, ...], Field(max_length=50)] = ()
+    """The only namespaces that instances may have, at most 50: each is there already, with the agent's rights in it,
+    and holds one instance. 11 kinds are watched in each. Default: none, which means that the agent makes a namespace
+    for each instance, and watches 14 kinds in the whole cluster. As a variable: JSON."""
     requests_per_second: Annotated[float, Field(ge=1, le=10000)] = 1000
     """The most requests per second to the API server. Default 1000, more than a small API server can take: where it
     answers 429, the agent is content with less by itself. Lower spares one that does not say so, and large changes take
     longer."""
     request_burst: Annotated[int, Field(ge=1, le=100000)] = 1000
     """How many requests may come at once after a quiet time. Default 1000."""
+
+    @model_validator(mode="after")
+    def _pooled(self) -> Self:
+        if len(set(self.namespaces)) < len(self.namespaces):
+            raise ValueError("namespaces names one of them twice")
+        if self.namespace in self.namespaces:
+            raise ValueError(f"namespaces must not hold {self.namespace}, which is the agent's own")
+        if self.namespaces and self.service_account is not None:
+            raise ValueError(
+                "serviceAccount has no use with namespaces: there, the agent's rights are bound by whoever made them"
+            )
+        return self
 
 
 class LeaseSettings(Branch):

@@ -1,6 +1,6 @@
 """The agent's cluster edge, connected to each kind of cluster in turn, in a namespace of the test's own.
 
-On a real cluster it connects as the agent's account, with the rights of the role file and no others.
+On a real cluster it connects as the agent's account, with the rights that the chart grants and no others.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from agent.cluster.verbs import ClusterVerbs
 from agent.loops.pace import SystemClock
 from sandbox.realcluster import RealCluster
 from sandbox.testcluster import TestCluster
-from tests.support.kubectl import Kubectl
-from tests.support.rights import FILE, NAMESPACE, agent_account, lend
+from tests.support.helm import VALUES, chart_account
+from tests.support.rights import NAMESPACE, in_force, lend
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,9 @@ class Edge:
 
 @pytest.fixture(scope="session")
 async def account(real_cluster: RealCluster) -> AsyncIterator[Path]:
-    """The kubeconfig of the agent's account, after what the README says to do: kubectl apply."""
-    kubectl = Kubectl(real_cluster.programs["kubectl"], real_cluster.kubeconfig, NAMESPACE)
-    await kubectl("apply", f"--filename={FILE}")
-    async with agent_account(real_cluster) as kubeconfig:
+    """The kubeconfig of the account that the chart makes, with the rights that it grants by itself."""
+    async with chart_account(real_cluster, VALUES, NAMESPACE) as kubeconfig:
+        await in_force(kubeconfig)
         yield kubeconfig
 
 

@@ -21,7 +21,7 @@ from sandbox.realcluster import RealCluster
 from sandbox.testcluster import AuditedRequests, AuditLog
 from tests.support.instances import an_instance, checksums, inputs
 from tests.support.kube import Json, Kube, connected
-from tests.support.rights import NAMESPACE, RBAC, apply, binding, make_namespace, rights, succeeded
+from tests.support.rights import NAMESPACE, RBAC, apply, binding, make_namespace, requests_of, rights, succeeded
 
 pytestmark = pytest.mark.timeout(180)  # a whole instance, on a busy machine
 
@@ -133,24 +133,6 @@ async def lived(real_cluster: RealCluster, account: Path) -> AuditedRequests:
     return (await log.read(mark)).by(user=USER)
 
 
-def granted() -> set[tuple[str, str]]:
-    """Every right of the role file that is a request: verb and resource as the audit log spells them."""
-    return {
-        (verb, f"{resource}.{group}" if group and "/" not in resource else _subresource(resource, group))
-        for role in rights()
-        for rule in role.get("rules", ())
-        for group in rule["apiGroups"]
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-        if verb != "bind"
-    }
-
-
-def _subresource(resource: str, group: str) -> str:
-    name, slash, subresource = resource.partition("/")
-    return name + (f".{group}" if group else "") + slash + subresource
-
-
 async def test_an_instance_lives_under_the_account_alone(lived: AuditedRequests) -> None:
     written = {(each.verb, each.resource) for each in lived.writes()}
     assert ("patch", "deployments.apps") in written
@@ -164,8 +146,9 @@ async def test_no_right_is_without_use(lived: AuditedRequests) -> None:
     used = {(each.verb, each.resource) for each in lived if each.code != 403}
     # A server-side apply of something new is logged as a patch; that it takes create too, the next test shows.
     applied = {("create", resource) for verb, resource in used if verb == "patch"}
-    assert granted() - used - applied == set()
-    assert used - granted() == set()
+    granted = requests_of(rights())
+    assert granted - used - applied == set()
+    assert used - granted == set()
 
 
 @pytest.mark.parametrize(

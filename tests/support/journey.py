@@ -6,7 +6,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from tests.support.builders import document_bytes
 from tests.support.rights import Granted, agent_of
 
 USER_AGENT = "perigee-agent/"
+Granting = Callable[[TestCluster, str], AbstractAsyncContextManager[Granted]]
+"""What gives an agent in a namespace its rights on a cluster."""
 
 
 class Facts:
@@ -139,14 +141,16 @@ class Journey:
 
 
 @asynccontextmanager
-async def journey(plane: ControlPlane, cluster: TestCluster, directory: Path) -> AsyncIterator[Journey]:
-    """A journey with a namespace for its agent, the rights of the role file, and a token to enrol with."""
+async def journey(
+    plane: ControlPlane, cluster: TestCluster, directory: Path, *, granting: Granting = agent_of
+) -> AsyncIterator[Journey]:
+    """A journey with a namespace for its agent, the rights of the role file or others, and a token to enrol with."""
     name = f"j{uuid.uuid4().hex[:8]}"
     client = KubeClient(await connect(cluster.kubeconfig))
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": f"perigee-{name}"}}
     try:
         await client.send(Request("create", "POST", "/api/v1/namespaces", body=namespace))
-        async with agent_of(cluster, f"perigee-{name}") as granted:
+        async with granting(cluster, f"perigee-{name}") as granted:
             (directory / "token").write_text(await plane.create_token(name))
             yield Journey(plane, cluster, client, directory, name, granted)
         await client.send(Request("delete", "DELETE", f"/api/v1/namespaces/perigee-{name}"))

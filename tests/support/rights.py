@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -80,6 +80,24 @@ def an_instances_namespace(name: str, *, level: str = "restricted") -> Manifest:
     """A namespace as the agent makes one for an instance; without a level, nobody watches what its pods may do."""
     labels = {INSTANCE: str(uuid.uuid4())} | ({POD_SECURITY: level} if level else {})
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def requests_of(manifests: Iterable[Manifest]) -> set[tuple[str, str]]:
+    """Every right of some roles that is a request: verb and resource as the audit log spells them."""
+    return {
+        (verb, f"{resource}.{group}" if group and "/" not in resource else _subresource(resource, group))
+        for role in manifests
+        for rule in role.get("rules", ())
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+        if verb != "bind"
+    }
+
+
+def _subresource(resource: str, group: str) -> str:
+    name, slash, subresource = resource.partition("/")
+    return name + (f".{group}" if group else "") + slash + subresource
 
 
 async def apply(kube: Kube, manifest: Manifest, **params: str) -> Response:
