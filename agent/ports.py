@@ -319,7 +319,11 @@ class Cluster(Protocol):
     """The Kubernetes cluster as it is seen: a cache of what is there, and ways to look closer."""
 
     async def started(self) -> None:
-        """Return when the first full listing of every watched kind is there."""
+        """Return when the first full listing of every watched kind is there, wherever it is allowed."""
+        ...
+
+    def blind(self, namespace: str) -> AgentError | None:
+        """Why it is not known what is in a namespace, so that nothing may be judged absent there; None if it is."""
         ...
 
     def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:

@@ -38,7 +38,12 @@ class KubernetesCluster:
     async def started(self) -> None:
         """Return when every watched kind was listed in full once: before that, nothing may be judged absent."""
         for watcher in self._watchers:
-            await watcher.listed.wait()
+            await watcher.tried.wait()
+
+    def blind(self, namespace: str) -> AgentError | None:
+        """Why it is not known what is in this namespace of a fixed pool; None if it is."""
+        unlisted = (one for one in self._watchers if one.namespace == namespace and not one.listed.is_set())
+        return next((one.failure for one in unlisted), None)
 
     def failures(self) -> tuple[AgentError, ...]:
         """Why kinds cannot be watched at present; empty if all can."""

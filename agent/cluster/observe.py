@@ -16,7 +16,7 @@ from typing import Any
 
 from agent.cluster.client import METADATA, METADATA_LIST, KubeClient, Request, Silence
 from agent.cluster.kinds import POOLED, WATCHED, Kind
-from agent.model.errors import AgentError, Expired
+from agent.model.errors import AgentError, Expired, NotAuthorised
 from agent.model.labels import INSTANCE
 from agent.model.objects import Manifest, ObjectRef
 from agent.model.observed import Seen
@@ -158,7 +158,7 @@ class Watcher:
         self, kind: Kind, client: KubeClient, observation: Observation, clock: Clock, *, namespace: str = ""
     ) -> None:
         self._kind = kind
-        self._namespace = namespace
+        self.namespace = namespace
         self._collection = kind.collection(namespace)
         self._client = client
         self._observation = observation
@@ -166,6 +166,8 @@ class Watcher:
         self._version = ""
         self._failures = 0
         self.listed = asyncio.Event()
+        self.tried = asyncio.Event()
+        """Set once it was listed; or, in one namespace of several, once it is known not to be allowed."""
         self.failure: AgentError | None = None
         """Why the last attempt failed, until one succeeds."""
 
@@ -190,6 +192,8 @@ class Watcher:
             self._succeeded()  # the server took the watch: if something was missed, the next one tells
         except AgentError as error:
             self.failure = error
+            if self.namespace and isinstance(error, NotAuthorised):
+                self.tried.set()  # it may have been deleted, with our rights in it: the others do not wait for it
             self._failures += 1
             if self._failures >= _FAILURES_BEFORE_LISTING:
                 self._version = ""  # perhaps it is this version that the server cannot go on from
@@ -210,10 +214,11 @@ class Watcher:
             if not token:
                 break
         version = page["metadata"]["resourceVersion"]
-        self._observation.replace_kind(self._kind, found, version=int(version), namespace=self._namespace)
+        self._observation.replace_kind(self._kind, found, version=int(version), namespace=self.namespace)
         self._version = version
         self._succeeded()
         self.listed.set()
+        self.tried.set()
 
     def _succeeded(self) -> None:
         self.failure = None
@@ -238,14 +243,14 @@ class Watcher:
             raise Expired(str(item.get("message", "the watch ended")))
         self._version = item["metadata"]["resourceVersion"]
         if event == "BOOKMARK":
-            self._observation.told(self._kind, int(self._version), namespace=self._namespace)
+            self._observation.told(self._kind, int(self._version), namespace=self.namespace)
             return
         seen = self._seen(item)
         if event == "DELETED":
             self._observation.drop(seen)
-            self._observation.told(self._kind, int(self._version), namespace=self._namespace)
+            self._observation.told(self._kind, int(self._version), namespace=self.namespace)
         else:
-            self._observation.tell(self._kind, seen, namespace=self._namespace)
+            self._observation.tell(self._kind, seen, namespace=self.namespace)
 
     def _seen(self, item: Manifest) -> Seen:
         # Items of a list carry no apiVersion and kind; those of a metadata-only list carry another one.

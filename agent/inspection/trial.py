@@ -84,6 +84,10 @@ class TrialCluster:
     async def started(self) -> None:
         """It was looked at already."""
 
+    def blind(self, namespace: str) -> AgentError | None:
+        """As it really is."""
+        return self._real.blind(namespace)
+
     def seen(self, instance_id: str) -> Mapping[ObjectRef, Seen]:
         """Every object but pods: their ends and beginnings are not waited for."""
         there = {ref: one for ref, one in self._real.seen(instance_id).items() if ref.kind != "Pod"}

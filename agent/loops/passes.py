@@ -105,6 +105,8 @@ class KeepPass:
         if self._policy.pool:
             pool.judge(instance, self._policy.pool, inventory=inventory)
             pool.judge_holder(instance, self.homes.settle(instance.namespace, instance.id))
+            if (blind := self._effects.cluster.blind(instance.namespace)) is not None:
+                raise blind
 
     def observe(self, document: Document, inventory: Inventory, *, frozen: str = "") -> View:
         """How an instance fares that nobody may work on; ``frozen`` is why, where not the document says so."""

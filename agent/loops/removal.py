@@ -40,6 +40,8 @@ class RemovePass:
             self._guarding.check_removal(instance, inventory)
             if self._pool:
                 pool.judge(instance, self._pool, inventory=inventory)
+                if (blind := self._effects.cluster.blind(inventory.namespace)) is not None:
+                    raise blind
                 inventory = replace(inventory, namespace_created=False)  # whoever made it, it is not ours to delete
             await self._search(inventory)
             step = await self._go_on(document, inventory, changes)

@@ -98,6 +98,34 @@ def test_after_a_restore_of_the_server_only_the_list_counts() -> None:
     assert {ref: seen.version for ref, seen in observation.seen(MINE).items()} == {REF: 5}
 
 
+def test_a_list_of_one_namespace_says_nothing_of_another() -> None:
+    observation = Observation()
+    observation.put(a_service(9))
+    observation.replace_kind(KIND, [], version=10, namespace="other")
+    assert set(observation.seen(MINE)) == {REF}
+    observation.replace_kind(KIND, [], version=11, namespace="af")
+    assert observation.seen(MINE) == {}
+
+
+def test_a_restore_is_noticed_by_each_namespace_for_itself() -> None:
+    observation = Observation()
+    observation.tell(KIND, a_service(20), namespace="af")
+    observation.replace_kind(KIND, [], version=10, namespace="other")
+    assert set(observation.seen(MINE)) == {REF}
+    observation.replace_kind(KIND, [], version=10, namespace="af")
+    assert observation.seen(MINE) == {}
+
+
+def test_what_the_watch_of_its_namespace_saw_go_does_not_come_back() -> None:
+    observation = Observation()
+    observation.told(KIND, 11, namespace="af")
+    observation.put(a_service(10))
+    assert observation.seen(MINE) == {}
+    observation.told(KIND, 30, namespace="other")
+    observation.put(a_service(12))
+    assert set(observation.seen(MINE)) == {REF}
+
+
 async def test_news_that_says_nothing_new_wakes_nobody() -> None:
     observation = Observation()
     observation.put(a_service(10))

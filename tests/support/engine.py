@@ -50,11 +50,12 @@ class Rules:
     renderer: str = RENDERER_VERSION
     guarding: Guarding | None = None
     """The customer's rules, where a test has any: else those that hold always."""
+    pool: frozenset[str] = frozenset()
 
     def policy(self, namespace: str, account: AgentAccount | None) -> Policy:
         """The rules as the passes take them."""
         guarding = self.guarding or Guarding.by(Guard(), account)
-        return Policy(namespace, account, self.prune_limit, self.renderer, guarding=guarding)
+        return Policy(namespace, account, self.prune_limit, self.renderer, guarding=guarding, pool=self.pool)
 
 
 PLAIN = Rules()

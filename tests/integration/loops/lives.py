@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -187,15 +187,16 @@ class World:
         *documents: Document,
         dies_after: int = 0,
         tamper: Tamper | None = None,
+        blinding: Tamper | None = None,
         meanwhile: Meanwhile | None = None,
         rules: Rules = PLAIN,
         clock: Clock | None = None,
     ) -> AsyncIterator[Life]:
-        """A life with an empty memory, for as long as the block runs or until it dies."""
+        """A life with an empty memory, for as long as the block runs or until it dies. ``blinding``: what its lists meet."""
         connection = await connect(self.granted.kubeconfig)
         client = MortalClient(connection, Fate(dies_after, tamper, meanwhile))
-        watching = KubeClient(connection)
-        edge = _Edge(client, watching, SystemClock())
+        watching = MortalClient(connection, Fate(tamper=blinding))
+        edge = _Edge(client, watching, rules.pool)
         accepted, statuses, facts = Accepted(), Statuses(), Facts()
         bench = Bench(edge, client, self.namespace, facts, clock or SystemClock(), account=self.granted.account)
         loop = bench.reconciling(accepted, statuses, rules=rules)
@@ -268,8 +269,8 @@ async def _end(tasks: Sequence[asyncio.Task[None]], dying: asyncio.Task[Any]) ->
 class _Edge(KubernetesCluster):
     """The edge, with watches that live on while its own requests may be dead: watches have no effects."""
 
-    def __init__(self, client: KubeClient, watching: KubeClient, clock: SystemClock) -> None:
-        super().__init__(watching, clock)
+    def __init__(self, client: KubeClient, watching: KubeClient, pool: Collection[str]) -> None:
+        super().__init__(watching, SystemClock(), namespaces=pool)
         self._client = client
 
 

@@ -41,6 +41,11 @@ def test_nothing_else_changes_and_without_an_account_nothing_is_bound() -> None:
     assert not of_kind(without, "RoleBinding", "Role")
 
 
+def test_of_a_namespace_that_was_given_neither_it_nor_the_rights_in_it_are_rendered() -> None:
+    given = [each.manifest for each in render(dataclasses.replace(inputs(an_instance()), given=True))]
+    assert given == [each for each in manifests(an_instance()) if each["kind"] != "Namespace"]
+
+
 def test_the_kinds_that_may_be_adopted_are_those_that_an_instance_consists_of() -> None:
     assert {each.ref.kind for each in opened()} == ADOPTABLE
 

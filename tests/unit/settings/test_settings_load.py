@@ -47,6 +47,8 @@ def test_labels_come_as_json_in_a_variable() -> None:
 
 def test_namespaces_come_as_json_in_a_variable() -> None:
     assert load(None, ENOUGH | {"PERIGEE_SECRETS__NAMESPACES": '["shared"]'}).secrets.namespaces == ("shared",)
+    settings = load(None, ENOUGH | {"PERIGEE_CLUSTER__NAMESPACES": '["one", "two"]'})
+    assert settings.cluster.namespaces == ("one", "two")
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -82,6 +84,10 @@ def test_settings_are_frozen() -> None:
         ("lease: {retrySeconds: 4}", "renewDeadlineSeconds must be at least twice retrySeconds", ""),
         ("lease: {durationSeconds: 10.5}", "lease.durationSeconds in {file} should be a valid integer", ""),
         ("cluster: {labels: {a: 'b c'}}", "cluster.labels in {file} must be a Kubernetes", "PERIGEE_CLUSTER__LABELS"),
+        ("cluster: {namespaces: [a, b, a]}", "namespaces names one of them twice", ""),
+        ("cluster: {namespaces: [perigee-system]}", "namespaces must not hold perigee-system", ""),
+        ("cluster: {namespaces: [a], serviceAccount: b}", "serviceAccount has no use with namespaces", ""),
+        ("cluster: {namespaces: [A_b]}", "cluster.namespaces in {file} must be 1 to 63", "PERIGEE_CLUSTER__NAMESPACES"),
         ("probes: {port: 70000}", "probes.port in {file} should be less than", "PERIGEE_PROBES__PORT"),
         (
             "uplink: {rootFingerprint: abcd}",
