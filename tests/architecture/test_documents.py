@@ -155,7 +155,8 @@ def test_the_example_settings_have_every_knob() -> None:
 def test_operations_explain_every_reason_that_the_agent_can_give() -> None:
     errors = {kind.__name__ for kind in vars(agent.model.errors).values() if isinstance(kind, type)}
     named = errors - {"AgentError", "Terminal", "Refused", "OwnedField", "StrEnum"}
-    guarded = set(re.findall(r'reason="(\w+)"', read("agent/planning/guard.py")))
+    guards = read("agent/planning/guard.py") + read("agent/planning/pool.py")
+    guarded = set(re.findall(r'reason="(\w+)"', guards))
     rooms = [module.text for module in modules("agent") if module.name.startswith(("agent/loops/", "agent/planning/"))]
     claimed = {claim for text in rooms for claim in re.findall(r'(?:Condition|_claim|claim)\(\s*"(\w+)"', text)}
     explained = set(re.findall(r"`(\w+)`", read("docs/operations.md")))

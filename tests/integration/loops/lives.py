@@ -192,7 +192,7 @@ class World:
         rules: Rules = PLAIN,
         clock: Clock | None = None,
     ) -> AsyncIterator[Life]:
-        """A life with an empty memory, for as long as the block runs or until it dies. ``blinding``: what its lists meet."""
+        """A life with an empty memory, until the block ends or it dies. ``blinding``: what its lists meet."""
         connection = await connect(self.granted.kubeconfig)
         client = MortalClient(connection, Fate(dies_after, tamper, meanwhile))
         watching = MortalClient(connection, Fate(tamper=blinding))
