@@ -19,6 +19,7 @@ CLUSTER ?= embedded
 ARGS ?=
 
 FAST_SUITES := tests/unit tests/properties tests/architecture
+SIDE_BY_SIDE := --numprocesses=logical --dist=loadfile
 SLOW_SUITES := tests/contracts tests/control_plane tests/cluster tests/integration tests/e2e tests/chaos
 PYTEST := $(BIN)/pytest
 
@@ -53,11 +54,12 @@ demo: $(STAMP) ## Watch one Airflow come to life; CLUSTER=embedded|real|kubeconf
 
 .PHONY: test
 test: lint contract-coverage ## Run every suite; ends with what was left out and how to get it
-	$(PYTEST) $(FAST_SUITES) $(SLOW_SUITES)
+	$(PYTEST) $(FAST_SUITES) $(SIDE_BY_SIDE)
+	$(PYTEST) $(SLOW_SUITES)
 
 .PHONY: check
 check: lint ## What to run before every commit: linters, types, layers, schemas, fast suites
-	$(PYTEST) $(FAST_SUITES)
+	$(PYTEST) $(FAST_SUITES) $(SIDE_BY_SIDE)
 
 .PHONY: lint
 lint: $(STAMP) ## Only the static half of check
