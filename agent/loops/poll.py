@@ -106,6 +106,7 @@ class PollLoop:
             pass
         await self._guarding.known.wait()
         while True:
+            self._claim_freshness()
             await self._tried(self._poll_once())
 
     async def _tried(self, step: Coroutine[None, None, None]) -> bool:
@@ -301,6 +302,18 @@ class PollLoop:
             self._claim("UnknownFields", Truth.TRUE, "NewerThanAgent", message)
         else:
             self._claim("UnknownFields", Truth.FALSE, "AllKnown", "")
+
+    def _claim_freshness(self) -> None:
+        """Say whether anybody still vouches for what is in force; it stays in force all the same."""
+        if self._index is None:
+            return
+        ends = self._index.expires_at
+        until = ends.isoformat(timespec="seconds")
+        if judging_time(self._ports.clock.now(), self._ports.control_plane.skew_seconds) < ends:
+            self._claim("DesiredStateStale", Truth.FALSE, "Fresh", f"what is in force holds until {until}")
+        else:
+            message = f"what is in force was to hold until {until}; it is kept so until something newer comes"
+            self._claim("DesiredStateStale", Truth.TRUE, "IndexExpired", message)
 
     def _claim(self, claim: str, status: Truth, reason: str, message: str) -> None:
         self._statuses.claim(Condition(claim, status, reason, message, self._ports.clock.now()))
