@@ -126,7 +126,8 @@ async def informed(sight: Sight, known: Records) -> Sight:
         return sight
     (subject, *_) = live["subjects"]
     account = AgentAccount(subject["namespace"], subject["name"])
-    return replace(sight, policy=replace(sight.policy, account=account))
+    policy = replace(sight.policy, account=account, guarding=sight.policy.guarding.of(account))
+    return replace(sight, policy=policy)
 
 
 def _binding(inventory: Inventory | AgentError) -> ObjectRef | None:

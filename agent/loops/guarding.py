@@ -48,6 +48,14 @@ class Guarding:
         guarding.learn(guard)
         return guarding
 
+    def of(self, account: AgentAccount) -> Guarding:
+        """The same rules, for an agent that opens namespaces to this account."""
+        other = Guarding(account)
+        other._guard, other._fault = self._guard, self._fault
+        if self.known.is_set():
+            other.known.set()
+        return other
+
     def learn(self, guard: Guard) -> None:
         """These rules are in force from now on."""
         self._fault = None
