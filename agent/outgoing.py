@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from agent.model.audit import AuditEntry
+from agent.model.orders import OrderResult
 from agent.model.spool import Batch, Letter, Outcome, Priority, SpoolStanding, SpoolTrouble
 from agent.model.status import AgentStatus, InstanceStatus
 
@@ -82,6 +83,6 @@ class ReportCodec(Protocol):
         """An instance's status as a letter; raises Refused where it cannot be told."""
         ...
 
-    def report(self, *, agent: AgentStatus, letters: Sequence[Letter]) -> bytes:
+    def report(self, *, agent: AgentStatus, letters: Sequence[Letter], orders: Sequence[OrderResult] = ()) -> bytes:
         """The batch as it goes over the wire."""
         ...

@@ -17,6 +17,7 @@ from agent.model.journal import Deed
 from agent.model.lease import LeaseRecord
 from agent.model.objects import MANAGER, Inventory, KnownSecret, Manifest, ObjectRef, Owned
 from agent.model.observed import Seen
+from agent.model.orders import OrderBook
 from agent.model.secrets import FoundSecrets, SecretWant
 
 
@@ -401,6 +402,18 @@ class Journal(Protocol):
 
     async def forget(self, instance_id: str) -> None:
         """Delete it: the instance is gone."""
+        ...
+
+
+class OrderJournal(Protocol):
+    """Which orders were begun and how they ended: written before an effect begins, so that none happens twice."""
+
+    async def load(self) -> OrderBook:
+        """What is known; raises Misconfigured where it cannot be understood."""
+        ...
+
+    async def save(self, book: OrderBook) -> OrderBook:
+        """Write it, provided that it is still at its ``resource_version``; raises Conflict if not."""
         ...
 
 

@@ -26,6 +26,7 @@ from agent.cluster.keys import GeneratedKeys
 from agent.cluster.kinds import POOLED
 from agent.cluster.kubernetes import KubernetesCluster
 from agent.cluster.lease import ClusterLease
+from agent.cluster.orders import ClusterOrderJournal
 from agent.cluster.places import Places
 from agent.cluster.secrets import SecretShelf
 from agent.cluster.state import ClusterState
@@ -40,12 +41,15 @@ from agent.loops.campaign import Candidate, LeadPorts
 from agent.loops.effects import Effects, Records
 from agent.loops.guarding import Guarding, GuardLoop
 from agent.loops.lead import LeadLoop
+from agent.loops.order_kinds import crafts
+from agent.loops.orders import OrderDesk, OrderPace, OrderPorts, OrdersLoop, Trade
 from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock, chance
 from agent.loops.passes import KeepPass, Policy
 from agent.loops.poll import Learnt, PollLoop, PollPace, PollPorts
 from agent.loops.reconcile import ReconcileLoop, ReconcilePace
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
+from agent.loops.results import OrderResults
 from agent.loops.rolls import Rolls
 from agent.loops.rotate import RotateLoop, RotatePace, RotatePorts
 from agent.loops.statuses import Statuses
@@ -181,27 +185,35 @@ async def _term(base: _Base, term: Term) -> AsyncIterator[Sequence[Loop]]:
     async with HttpUplink(settings.uplink, credentials, clock=clock) as uplink:
         credentials.watch(uplink.reconnect)
         _show(base.metrics, uplink, credentials)
-        accepted, statuses, trust, guarding = Accepted(), Statuses(), Trust(), Guarding(_account(settings))
+        accepted, statuses, results = Accepted(), Statuses(), OrderResults()
+        trust, guarding = Trust(), Guarding(_account(settings))
         rules = ClusterGuard(base.client, settings.cluster.namespace)
         poll_ports = PollPorts(uplink, credentials, ClusterState(shelf), telemetry, clock)
         effects = _effects(base, shelf, term, credentials)
         keeping = KeepAuditLoop(
             KeepPorts(ClusterAudit(shelf), base.spool, telemetry, clock), seconds=_KEEP_AFTER * settings.report.seconds
         )
+        reconcile = ReconcileLoop(
+            effects,
+            accepted,
+            statuses,
+            pace=_reconcile_pace(settings),
+            keep=_keep_pass(effects, settings, guarding),
+        )
         yield (
             GuardLoop(rules, guarding, statuses, clock),
             RotateLoop(RotatePorts(credentials, vault, telemetry, clock), statuses, trust, pace=_rotate_pace(settings)),
             PollLoop(poll_ports, Learnt(accepted, statuses, trust), pace=_poll_pace(settings), guarding=guarding),
-            ReconcileLoop(
-                effects,
-                accepted,
-                statuses,
-                pace=_reconcile_pace(settings),
-                keep=_keep_pass(effects, settings, guarding),
+            reconcile,
+            OrdersLoop(
+                OrderPorts(ClusterOrderJournal(shelf), telemetry, clock),
+                OrderDesk(accepted, statuses, results),
+                Trade(crafts(reconcile), _allowed(settings), term),
+                pace=_order_pace(settings),
             ),
             ReportLoop(
                 ReportPorts(uplink, base.cluster, WireReports(), telemetry, clock),
-                Told(accepted, statuses, trust),
+                Told(accepted, statuses, trust, results),
                 Outbox(base.spool, batch_limit=settings.report.batch_limit),
                 pace=_report_pace(settings),
                 teller=Teller(__version__, settings.cluster.name, term),
@@ -407,6 +419,15 @@ def _reconcile_pace(settings: Settings) -> ReconcilePace:
         least_backoff_seconds=reconcile.backoff.min_seconds,
         most_backoff_seconds=reconcile.backoff.max_seconds,
     )
+
+
+def _allowed(settings: Settings) -> frozenset[str] | None:
+    return frozenset(settings.orders.allow) if settings.orders.allow is not None else None
+
+
+def _order_pace(settings: Settings) -> OrderPace:
+    backoff = settings.reconcile.backoff
+    return OrderPace(backoff.min_seconds, backoff.max_seconds)
 
 
 def _report_pace(settings: Settings) -> ReportPace:

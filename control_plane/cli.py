@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from control_plane.commands import orders  # noqa: F401 - adds its commands to the group ``instance``
 from control_plane.commands.audit import audit
 from control_plane.commands.instances import instance, instances
 from control_plane.commands.plane import control_plane

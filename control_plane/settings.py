@@ -49,6 +49,8 @@ class Limits:
     """Polls that may wait at once per cluster; one whose connection was cut goes on waiting until its time is over."""
     status_history: int = 200
     """Changes of status that are kept per instance."""
+    orders: int = 200
+    """Orders that are kept per instance once they have ended or their time is over."""
     streams: int = 64
     """Report streams (one per agent pod) remembered per cluster."""
     agent_audit_rows: int = 100_000

@@ -14,6 +14,8 @@ class Accepted:
     def __init__(self) -> None:
         self.desired = Desired(Standing(0, 0))
         self.ready = asyncio.Event()
+        self.published = asyncio.Event()
+        """Set with every state that is taken, also one that changes nothing: for the one loop that clears it."""
         self._changed: set[str] = set()
         self._finished: set[str] = set()
         self._news = asyncio.Event()
@@ -27,6 +29,7 @@ class Accepted:
         documents = desired.documents
         self._finished = {one for one in self._finished if documents.get(one) is before.documents.get(one)}
         self.ready.set()
+        self.published.set()
         self._news.set()
 
     async def changed(self) -> frozenset[str]:

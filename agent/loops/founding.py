@@ -20,7 +20,7 @@ from agent.loops.supplying import Supply
 from agent.loops.surveys import Surveys
 from agent.model.instance import Instance, State
 from agent.model.labels import INSTANCE
-from agent.model.objects import ObjectRef, Owned, Rendered, Stage
+from agent.model.objects import Inventory, ObjectRef, Owned, Rendered, Stage
 from agent.planning import guard, pool
 from agent.planning.diff import diff
 from agent.planning.observing import observed
@@ -151,8 +151,7 @@ class Founding:
                 progress.remember(replace(owned, rendered=""))
                 intended.append(one.ref)
         now, saved = progress.inventory, progress.saved
-        before = (saved.keys, saved.secrets, saved.namespace_created, saved.inputs)
-        if intended or (now.keys, now.secrets, now.namespace_created, now.inputs) != before:
+        if intended or _kept(now) != _kept(saved):
             await self.save(progress)
 
     async def survey(self, progress: Progress, applier: Applier) -> None:
@@ -186,6 +185,11 @@ class Founding:
 
 def _keys_of(instance: Instance) -> KeyPlace:
     return KeyPlace(instance.id, instance.namespace, KEYS_SECRET, {INSTANCE: instance.id})
+
+
+def _kept(record: Inventory) -> tuple[object, ...]:
+    """What the record must say before anything is applied by it."""
+    return record.keys, record.secrets, record.restarts, record.namespace_created, record.inputs
 
 
 def _admits(rendered: Rendered) -> bool:

@@ -56,6 +56,12 @@ class Outbox:
         self._outgoing, self._most = None, self._batch_limit
         await self.spool.settle(parcel.batch, Outcome.TAKEN)
 
+    async def again(self, parcel: Parcel) -> None:
+        """What rode with it was not taken: its letters go once more, under another sequence."""
+        self._outgoing = None
+        await self.spool.settle(parcel.batch, Outcome.AGAIN)
+        self._agent = self._agent or parcel.agent
+
     async def reject(self, parcel: Parcel) -> tuple[str, ...]:
         """The control plane will never take this: send half of it; one letter alone is dropped and counted.
 

@@ -53,7 +53,8 @@ class Policy:
 
     def inputs(self, instance: Instance, known: Inventory) -> RenderInputs:
         """What an instance is rendered from under these rules, and by its record."""
-        return RenderInputs(instance, known.keys, self.account, known.secret_checksums, given=bool(self.pool))
+        secrets, restarts = known.secret_checksums, known.restarts
+        return RenderInputs(instance, known.keys, self.account, secrets, restarts, given=bool(self.pool))
 
 
 class KeepPass:
@@ -71,7 +72,7 @@ class KeepPass:
 
     async def run(self, document: Document, inventory: Inventory, *, look: Look) -> View:
         """One pass; never raises AgentError, but tells it in the view, beside what was done before it."""
-        progress = Progress.begun(document, inventory)
+        progress = Progress.begun(document, inventory, restarts=look.restarts)
         pending: Pending | None = None
         error: AgentError | None = None
         try:

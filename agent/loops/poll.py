@@ -275,7 +275,8 @@ class PollLoop:
         for instance_id in before.refusals.keys() - judged.refusals.keys() - judged.documents.keys():
             self._statuses.forget(instance_id)
         unlisted = frozenset(judged.documents).difference(listed)
-        self._accepted.publish(Desired(standing, judged.documents, judged.refusals, unlisted))
+        orders = self._index.orders if self._index is not None else ()
+        self._accepted.publish(Desired(standing, judged.documents, judged.refusals, unlisted, orders))
 
     def _refuse(self, refusal: Refusal, documents: Mapping[str, Document]) -> None:
         instance_id = refusal.entry.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from agent.model.changes import Change
@@ -18,6 +19,7 @@ class Look:
     """How closely a pass looks. ``again``: what failed is tried anew. ``survey``: also kinds that no watch covers.
     ``compare``: every object is compared in full, by an apply that is not carried out; ``shares``: only these shares
     of them are (``planning.rounds``). ``secrets``: secret values are read again where they come from.
+    ``restarts``: components to be started anew, with the moment.
     """
 
     again: bool = False
@@ -25,6 +27,7 @@ class Look:
     compare: bool = False
     shares: frozenset[int] = frozenset()
     secrets: bool = False
+    restarts: Mapping[str, str] = field(default_factory=dict)
 
     def __or__(self, other: Look) -> Look:
         return Look(
@@ -33,6 +36,7 @@ class Look:
             self.compare or other.compare,
             self.shares | other.shares,
             self.secrets or other.secrets,
+            latest(self.restarts, other.restarts),
         )
 
     @property
@@ -73,9 +77,11 @@ class Progress:
     unknown: frozenset[str] = frozenset()
 
     @classmethod
-    def begun(cls, document: Document, inventory: Inventory) -> Progress:
+    def begun(cls, document: Document, inventory: Inventory, *, restarts: Mapping[str, str]) -> Progress:
         """Nothing was done yet."""
-        named = replace(inventory, name=document.instance.name, namespace=document.instance.namespace)
+        name, namespace = document.instance.name, document.instance.namespace
+        wanted = latest(inventory.restarts, restarts)
+        named = replace(inventory, name=name, namespace=namespace, restarts=wanted)
         return cls(document, named, inventory, inventory.by_ref())
 
     @property
@@ -112,3 +118,8 @@ class Progress:
             known = unpack(packed) | self.fields
             packed = pack({ref: fields for ref, fields in known.items() if ref in self.lines})
         return replace(self.inventory, owned=tuple(self.lines.values()), fields=packed)
+
+
+def latest(some: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """The later moment of each component: an order that is carried out once more moves none back."""
+    return {name: max(some.get(name, ""), others.get(name, "")) for name in {**some, **others}}

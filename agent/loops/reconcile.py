@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from agent.loops.accepted import Accepted
+from agent.loops.asked import Asked
 from agent.loops.effects import Effects
 from agent.loops.pace import Backoff
 from agent.loops.passes import KeepPass
@@ -68,6 +69,7 @@ class ReconcileLoop:
         self._inventories: dict[str, Inventory | AgentError] = {}
         self._looks: dict[str, Look] = {}
         """How closely the next pass over an instance shall look, where not as usual."""
+        self._asked = Asked()
         self._backoff: dict[str, Backoff] = {}
         self._learned = asyncio.Event()
         self._start_backoff = self._new_backoff()
@@ -88,6 +90,13 @@ class ReconcileLoop:
             for feeder in feeders:
                 feeder.cancel()
             self._queue.close()
+
+    async def look(self, instance_id: str, look: Look) -> View | None:
+        """Have a pass that looks so closely, soon, and wait for its end; None: there is no document to go by."""
+        await self._learned.wait()
+        outcome = self._asked.outcome(instance_id)
+        self._ask(instance_id, look, Urgency.NEWS)
+        return await outcome
 
     async def _on_start(self) -> None:
         """Nothing is judged before the inventories are read and everything watched was listed once."""
@@ -166,9 +175,10 @@ class ReconcileLoop:
     async def _reconcile(self, instance_id: str) -> None:
         desired = self._accepted.desired
         document = desired.documents.get(instance_id)
-        look = self._looks.pop(instance_id, Look())
+        look, asked = self._looks.pop(instance_id, Look()), self._asked.taken(instance_id)
         if document is None:
             self._forget(instance_id)
+            asked.answer(None)
             return
         began = self._effects.clock.monotonic()
         refused, unlisted = desired.refusals.get(instance_id), instance_id in desired.unlisted
@@ -187,6 +197,7 @@ class ReconcileLoop:
             later = Look(compare=look.compare, shares=look.shares)
             self._looks[instance_id] = self._looks.get(instance_id, Look()) | later
         await self._conclude(view, look, self._effects.clock.monotonic() - began)
+        asked.answer(view)
 
     async def _pass(self, document: Document, look: Look) -> View:
         instance = document.instance
@@ -220,7 +231,9 @@ class ReconcileLoop:
         self._effects.telemetry.emit(ReconcileFailed(instance_id, *failed))
         if isinstance(view.error, Conflict) or isinstance(self._inventories.get(instance_id), AgentError):
             await self._read_again(view)
-        self._looks[instance_id] = replace(look, again=True, survey=True)
+        # A restart is in the record already, or is asked for again by who waits for it.
+        closer = replace(look, again=True, survey=True, restarts={})
+        self._looks[instance_id] = self._looks.get(instance_id, Look()) | closer
         wait = self._backoff.setdefault(instance_id, self._new_backoff()).next()
         if isinstance(view.error, Retryable) and view.error.after_seconds is not None:
             wait = max(wait, view.error.after_seconds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from agent.loops.accepted import Accepted
 from agent.loops.outbox import Outbox, Parcel
 from agent.loops.pace import Backoff
+from agent.loops.results import OrderResults
 from agent.loops.statuses import Statuses
 from agent.loops.trust import Trust
 from agent.loops.unforeseen import unforeseen
@@ -52,6 +53,7 @@ class Told:
     accepted: Accepted
     statuses: Statuses
     trust: Trust
+    orders: OrderResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class ReportLoop:
             waits = [
                 group.create_task(self._ports.clock.wait(stop, seconds=self._pace.heartbeat_seconds)),
                 group.create_task(self._told.statuses.news.wait()),
+                group.create_task(self._told.orders.news.wait()),
             ]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             for wait in waits:
@@ -105,6 +108,7 @@ class ReportLoop:
         self._claim_access()
         self._claim_leading()
         self._claim_outbox()
+        self._told.orders.begin()
         await self._keep()
         self._outbox.tell(self._agent())
         while (parcel := await self._outbox.next()) is not None:
@@ -140,7 +144,10 @@ class ReportLoop:
         """This batch will not be taken; the others are none the worse for it. What is dropped alone comes again with
         the next heartbeat: who refuses everything, as a misled proxy does, may be himself again by then.
         """
-        self._told.statuses.retell(await self._outbox.reject(parcel))
+        if self._told.orders.rejected():
+            await self._outbox.again(parcel)
+        else:
+            self._told.statuses.retell(await self._outbox.reject(parcel))
         self._delayed(error)
 
     def _delayed(self, error: AgentError) -> None:
@@ -149,9 +156,11 @@ class ReportLoop:
 
     async def _send(self, parcel: Parcel) -> None:
         batch = parcel.batch
-        body = self._ports.codec.report(agent=parcel.agent, letters=batch.letters)
+        aboard = self._told.orders.aboard(batch)
+        body = self._ports.codec.report(agent=parcel.agent, letters=batch.letters, orders=aboard)
         await self._ports.control_plane.report(stream=batch.stream, sequence=batch.sequence, body=body)
         await self._outbox.acknowledge(parcel)
+        self._told.orders.delivered()
         self._ports.telemetry.emit(ReportDelivered(len(batch.letters)))
 
     def _agent(self) -> AgentStatus:

@@ -19,6 +19,7 @@ class AuditEvent(StrEnum):
     ENROLLED = "enrolled"
     RENEWED = "renewed"
     TRUSTED = "trusted"
+    ORDERED = "ordered"
     GAP = "gap"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from agent.model.instance import Instance
+from agent.model.orders import Order
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +44,7 @@ class Index:
     raw: bytes = b""
     trust: int = 0
     unknown_fields: tuple[str, ...] = ()
+    orders: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The whole accepted state: what each instance shall be, which were refused, and which are no longer listed.
+    """The whole accepted state: what each instance shall be, what was refused, what is no longer listed, and orders.
 
     An unlisted instance keeps its last document: absence is not a delete order.
     """
@@ -74,3 +76,4 @@ class Desired:
     documents: Mapping[str, Document] = field(default_factory=dict)
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     unlisted: frozenset[str] = frozenset()
+    orders: tuple[Order, ...] = ()

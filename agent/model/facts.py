@@ -101,6 +101,27 @@ class ReconcileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderBegun:
+    """An order was written down, and its effect begins; ``kind`` is a word of the index."""
+
+    order_id: str
+    instance_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEnded:
+    """What became of an order was written down."""
+
+    order_id: str
+    instance_id: str
+    kind: str
+    outcome: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReportDelivered:
     """A batch of reports reached the control plane; ``reports`` counts its letters."""
 
@@ -199,6 +220,8 @@ Fact = (
     | ChangeApplied
     | ReconcileFinished
     | ReconcileFailed
+    | OrderBegun
+    | OrderEnded
     | ReportDelivered
     | ReportDelayed
     | LeadershipTaken

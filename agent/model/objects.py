@@ -101,7 +101,8 @@ class Inventory:
 
     ``inputs`` is the digest of all render inputs and ``renderer`` the renderer's version: while both are as they were,
     rendering is skipped. ``keys`` are checksums of the generated keys, by name, ``secrets`` what is known
-    of the resolved secret values, by the path of their field. ``fields`` is the ownership set of each
+    of the resolved secret values, by the path of their field, ``restarts`` the moments of the last
+    ordered restarts, by component. ``fields`` is the ownership set of each
     object after its last apply, packed (``planning.fields``): a conflict is judged by what was ours before it.
     """
 
@@ -117,6 +118,7 @@ class Inventory:
     fields: bytes = b""
     resource_version: str = ""
     secrets: Mapping[str, KnownSecret] = field(default_factory=dict)
+    restarts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def secret_checksums(self) -> dict[str, str]:

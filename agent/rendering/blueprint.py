@@ -83,7 +83,8 @@ class Software:
 @dataclass(frozen=True, slots=True)
 class Blueprint:
     """One Airflow, ready to be drawn. ``quota`` None: computed. ``keys``: checksums of the keys that pods refer to.
-    ``secrets``: of the document's secret values, by the key of the Secret.
+    ``secrets``: of the document's secret values, by the key of the Secret. ``restarts``: the moments of the last
+    ordered restarts.
     ``given``: the namespace is there already, and neither it nor the agent's rights in it are part of the instance.
     """
 
@@ -104,4 +105,5 @@ class Blueprint:
     keys: Mapping[str, str]
     secrets: Mapping[str, str]
     account: AgentAccount | None
+    restarts: Mapping[Role, str]
     given: bool

@@ -25,6 +25,7 @@ AIRFLOW_GROUP = 0
 CONFIG_CHECKSUM = "perigee.dev/config-checksum"
 KEYS_CHECKSUM = "perigee.dev/keys-checksum"
 SECRETS_CHECKSUM = "perigee.dev/secrets-checksum"
+RESTARTED_AT = "perigee.dev/restarted-at"
 
 NO_FILE = "/dev/null"
 """Airflow's configuration file: without one it writes a new one with keys of its own invention beside its code."""
@@ -53,7 +54,8 @@ class PodShape:
 
 def template(blueprint: Blueprint, shape: PodShape) -> Manifest:
     """The pod template of a workload."""
-    annotations = {key: text for key, text in sorted(shape.annotations.items()) if text}
+    wanted = {**shape.annotations, RESTARTED_AT: blueprint.restarts.get(shape.role, "")}
+    annotations = {key: text for key, text in sorted(wanted.items()) if text}
     return {
         "metadata": {
             "labels": labels.standard(blueprint, shape.role, queue=shape.queue) | dict(shape.extra_labels),

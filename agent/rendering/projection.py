@@ -23,6 +23,7 @@ class RenderInputs:
     ``secret_checksums`` by the path of the field that names the value.
 
     ``account``: whom the instance's namespace is opened to; None where the agent has its rights from elsewhere.
+    ``restarts``: the moments of the last ordered restarts, by component.
     ``given``: the namespace was made by somebody else, who keeps it.
     """
 
@@ -30,6 +31,7 @@ class RenderInputs:
     key_checksums: Mapping[str, str]
     account: AgentAccount | None = None
     secret_checksums: Mapping[str, str] = field(default_factory=dict)
+    restarts: Mapping[str, str] = field(default_factory=dict)
     given: bool = False
 
 
@@ -61,6 +63,7 @@ def blueprint(inputs: RenderInputs) -> Blueprint | None:
         keys={name: inputs.key_checksums.get(name, "") for name in used},
         secrets=secrets.checksums(instance, keys=inputs.key_checksums, resolved=inputs.secret_checksums),
         account=inputs.account,
+        restarts={role: inputs.restarts[role] for role in _restartable(instance) if role in inputs.restarts},
         given=inputs.given,
     )
 
@@ -98,6 +101,12 @@ def _declared(instance: Instance) -> Mapping[Role, Component]:
         Role.DAG_PROCESSOR: instance.dag_processor,
         Role.TRIGGERER: instance.triggerer,
     }
+
+
+def _restartable(instance: Instance) -> tuple[Role, ...]:
+    """What runs for good, and so can be started anew: all but the migration."""
+    workers = (Role.WORKER,) if instance.workers else ()
+    return (*_declared(instance), *workers, Role.DATABASE, Role.BROKER)
 
 
 def _workload(instance: Instance, role: Role, declared: Component | WorkerQueue) -> Workload:

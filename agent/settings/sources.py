@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_camel
@@ -175,13 +175,19 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
             continue
         path = _VARIABLES.get(name)
         if path is not None:
-            form = _COMPOUND.get(getattr(KNOBS[path], "__origin__", None))
+            form = _form(KNOBS[path])
             given[path] = (_compound(text, name, form) if form is not None else text, name)
             continue
         near = _nearest(name, _VARIABLES, least=_NEAR if NESTING in name else _SLIP)
         if NESTING in name or (near and "://" not in text):
             raise _unknown(name, "the environment", near=near)
     return given
+
+
+def _form(kind: Any) -> str | None:
+    """How a compound value is written, also where the setting may have none; None: it is one word."""
+    kinds = (get_origin(one) for one in (kind, *get_args(kind)))
+    return next((_COMPOUND[one] for one in kinds if one in _COMPOUND), None)
 
 
 def _compound(text: str, name: str, form: str) -> Any:

@@ -53,6 +53,7 @@ LabelKey = Annotated[
 LabelValue = Annotated[
     str, _written_as(f"({_WORD})?", "a Kubernetes label's value: at most 63 letters, digits, '-', '_' or '.'")
 ]
+OrderKind = Annotated[str, _written_as("[a-z][A-Za-z0-9-]{0,62}", "the name of a kind of order, such as restart")]
 # People copy fingerprints from many places: capitals and the colons that openssl prints between bytes are welcome.
 Fingerprint = Annotated[
     str,
@@ -224,6 +225,14 @@ class SecretSettings(Branch):
     reach the pods, which then roll. Costs one request per Secret, of instances that have such values only."""
 
 
+class OrderSettings(Branch):
+    """What may be ordered once, beside what documents ask for."""
+
+    allow: tuple[OrderKind, ...] | None = None
+    """The kinds of orders that are carried out here. Default: none, which means every kind that the agent knows; an
+    empty list allows nothing. Others are refused as OrderNotAllowed. As a variable: JSON."""
+
+
 class ReportSettings(Branch):
     """What is told to the control plane, and how often."""
 
@@ -296,6 +305,8 @@ class Settings(Branch):
     """Bringing instances to what they shall be."""
     secrets: SecretSettings = SecretSettings()
     """Secret values by reference."""
+    orders: OrderSettings = OrderSettings()
+    """What may be ordered."""
     report: ReportSettings = ReportSettings()
     """Telling the control plane."""
     spool: SpoolSettings = SpoolSettings()

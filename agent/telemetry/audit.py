@@ -20,6 +20,8 @@ from agent.model.facts import (
     Enrolled,
     Fact,
     IndexAccepted,
+    OrderBegun,
+    OrderEnded,
     ReconcileFailed,
     ReconcileFinished,
     RevisionAccepted,
@@ -126,6 +128,16 @@ class AuditTrail(Telemetry, AuditSource):
     @_note.register
     def _(self, fact: TrustFollowed) -> None:
         self._add(AuditEntry(self._clock.now(), AuditEvent.TRUSTED, "agent", message=f"trust bundle {fact.version}"))
+
+    @_note.register
+    def _(self, fact: OrderBegun) -> None:
+        told = f"{fact.kind} {fact.order_id}"
+        self._add(AuditEntry(self._clock.now(), AuditEvent.ORDERED, fact.instance_id, "Begun", told))
+
+    @_note.register
+    def _(self, fact: OrderEnded) -> None:
+        told = f"{fact.kind} {fact.order_id}: {fact.outcome}: {fact.message}"
+        self._add(AuditEntry(self._clock.now(), AuditEvent.ORDERED, fact.instance_id, fact.reason, told))
 
     def _conclude(self, instance_id: str, reason: str) -> None:
         changes = self._changes.pop(instance_id, [])

@@ -27,6 +27,8 @@ from agent.model.facts import (
     LeadershipLost,
     LeadershipTaken,
     LeaseFailed,
+    OrderBegun,
+    OrderEnded,
     PollAnswered,
     PollFailed,
     ReconcileFailed,
@@ -168,6 +170,10 @@ class Metrics(Telemetry):
             "perigee_reconcile_failures", "Passes that failed, by reason.", ["reason"], registry=into
         )
         self._pass_seconds = Histogram("perigee_reconcile_duration_seconds", "How long a pass took.", registry=into)
+        self._orders_begun = Counter("perigee_orders_begun", "Orders whose effect began.", registry=into)
+        self._orders = Counter(
+            "perigee_orders", "Orders that ended, by outcome and reason.", ["outcome", "reason"], registry=into
+        )
         self._filled_seconds = Gauge(
             "perigee_cache_filled_seconds",
             "How long the first full listing took; 0 before that.",
@@ -252,6 +258,14 @@ class Metrics(Telemetry):
     def _(self, fact: ReconcileFinished) -> None:
         self._passes.labels("finished").inc()
         self._pass_seconds.observe(fact.took_seconds)
+
+    @_count.register
+    def _(self, fact: OrderBegun) -> None:  # noqa: ARG002 - of which kind, an index says in any words
+        self._orders_begun.inc()
+
+    @_count.register
+    def _(self, fact: OrderEnded) -> None:
+        self._orders.labels(fact.outcome, self._reason(fact.reason)).inc()
 
     @_count.register
     def _(self, fact: ReconcileFailed) -> None:

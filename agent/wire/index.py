@@ -1,4 +1,5 @@
-"""The signed index: which document each instance has. Bytes in, verified ``Index`` out, or ``Refused`` with the path.
+"""The signed index: which document each instance has, and what is ordered. Bytes in, verified ``Index`` out, or
+``Refused`` with the path.
 
 Verified here: signature, major version, cluster, freshness at acceptance, and that it is not older than what was
 accepted before. Not here: the documents themselves (codec).
@@ -6,19 +7,21 @@ accepted before. Not here: the documents themselves (codec).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import Refused
+from agent.model.orders import Order
 from agent.wire.arrays import AtMost
 from agent.wire.envelope import INDEX_TYPE, open_envelope, verify
 from agent.wire.frames import Frame, expect_schema, receive
 from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES
+from agent.wire.orders import MAX_ORDERS, OrderV1, order_of
 from agent.wire.refusals import Reason, shown
 from agent.wire.scalars import Digest, DnsLabel, InstanceId, Moment, Ordinal, decode_base64
 from agent.wire.strict import parse_object
@@ -37,7 +40,7 @@ class EntryV1(Frame):
 
 
 class IndexV1(Frame):
-    """The desired state of one cluster. (epoch, version) only grows; the same pair always lists the same instances.
+    """The desired state of one cluster. (epoch, version) only grows; the same pair always lists the same.
     ``trust``: the version of the newest trust bundle.
     """
 
@@ -49,6 +52,14 @@ class IndexV1(Frame):
     expires_at: Moment
     trust: Ordinal | None = None
     instances: Annotated[tuple[EntryV1, ...], AtMost(MAX_INSTANCES)] = ()
+    orders: Annotated[tuple[OrderV1, ...], AtMost(MAX_ORDERS)] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """Without orders the field is left out, so that an agent that does not know it has nothing to wonder about."""
+        data = super().to_data()
+        if not self.orders:
+            del data["orders"]
+        return data
 
 
 class IndexVerifier:
@@ -115,7 +126,8 @@ def index_from_wire(payload: bytes, *, raw: bytes) -> Index:
     data = parse_object(payload, limit=MAX_INDEX_BYTES, what="index")
     expect_schema(data, INDEX_SCHEMA)
     index, unknown = receive(IndexV1, data, what="index")
-    _refuse_twice(index.instances)
+    _refuse_twice("instances", (one.id for one in index.instances))
+    _refuse_twice("orders", (one.id for one in index.orders))
     if index.expires_at <= index.issued_at:
         raise Refused("is not after issuedAt", path="expiresAt", reason=Reason.MALFORMED)
     return Index(
@@ -127,6 +139,7 @@ def index_from_wire(payload: bytes, *, raw: bytes) -> Index:
         trust=index.trust or 0,
         raw=raw,
         unknown_fields=unknown,
+        orders=tuple(order_of(one) for one in index.orders),
     )
 
 
@@ -150,21 +163,32 @@ def refuse_mixed(came: Index, *, held: Index) -> None:
 
     An index that was only signed anew, with later times, passes.
     """
-    if came.standing == held.standing and set(came.entries) != set(held.entries):
+    if came.standing != held.standing:
+        return
+    for what, differ in (
+        ("instances", set(came.entries) != set(held.entries)),
+        ("orders", _by_id(came.orders) != _by_id(held.orders)),
+    ):
+        if not differ:
+            continue
         raise Refused(
-            f"{came.standing.epoch}.{came.standing.version} (epoch.version) was accepted before with other instances",
-            path="instances",
+            f"{came.standing.epoch}.{came.standing.version} (epoch.version) was accepted before with other {what}",
+            path=what,
             reason=Reason.MIXED_INDEX,
             hint="two control planes sign with one key, or one forgot what it had signed: raise its version",
         )
 
 
-def _refuse_twice(entries: tuple[EntryV1, ...]) -> None:
+def _by_id(orders: tuple[Order, ...]) -> dict[str, Order]:
+    return {order.id: order for order in orders}
+
+
+def _refuse_twice(what: str, ids: Iterable[str]) -> None:
     seen: set[str] = set()
-    for number, entry in enumerate(entries):
-        if entry.id in seen:
-            raise Refused("is listed twice", path=f"instances[{number}].id", reason=Reason.MALFORMED)
-        seen.add(entry.id)
+    for number, one in enumerate(ids):
+        if one in seen:
+            raise Refused("is listed twice", path=f"{what}[{number}].id", reason=Reason.MALFORMED)
+        seen.add(one)
 
 
 def _refuse_older(came: Standing, newest: Standing | None) -> None:

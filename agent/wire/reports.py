@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints
 from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
 from agent.wire.limits import MAX_AUDIT_RECORD, MAX_AUDIT_RECORDS, MAX_INSTANCES
+from agent.wire.orders import MAX_ORDERS, OrderResultV1
 from agent.wire.scalars import Counter53, Moment
 
 REPORT_SCHEMA: Final = "perigee.dev/report/v1"
@@ -113,9 +114,12 @@ class AgentReportV1(Frame):
 
 
 class ReportV1(Frame):
-    """One batch: the agent, any number of its instances, and audit records as the very texts that their chain is of."""
+    """One batch: the agent, any number of its instances, audit records as the very texts that their chain is of, and
+    what became of orders.
+    """
 
     schema_id: Literal["perigee.dev/report/v1"] = Field(default=REPORT_SCHEMA, alias="schema")
     agent: AgentReportV1
     instances: Annotated[tuple[InstanceReportV1, ...], AtMost(MAX_INSTANCES)] = ()
     audit: Annotated[tuple[RecordText, ...], AtMost(MAX_AUDIT_RECORDS)] = ()
+    orders: Annotated[tuple[OrderResultV1, ...], AtMost(MAX_ORDERS)] = ()

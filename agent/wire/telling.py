@@ -1,4 +1,4 @@
-"""Statuses and audit records to the bytes of a report, piece by piece, since they wait one by one; and reports back.
+"""Statuses, audit records and results of orders to the bytes of a report, piece by piece; and reports back.
 
 A piece is encoded when it is put into the outbox, and has its bound there; a report is pieces put together, and fits
 by that. Not here: the shapes (reports, audit).
@@ -7,15 +7,18 @@ by that. Not here: the shapes (reports, audit).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from agent.model.changes import Change
 from agent.model.conditions import Condition
 from agent.model.errors import Refused
+from agent.model.orders import OrderResult
 from agent.model.spool import Letter, Priority
 from agent.model.status import AgentStatus, InstanceStatus
 from agent.wire.frames import Frame, expect_schema, receive
 from agent.wire.limits import MAX_REPORT_BYTES
+from agent.wire.orders import LONGEST_MESSAGE, OrderResultV1
 from agent.wire.refusals import Reason
 from agent.wire.reports import (
     LONGEST_TEXT,
@@ -52,16 +55,19 @@ class WireReports:
         body = _fitting(lambda detail: _instance_report(status, detail), InstanceReportV1, what=status.id)
         return Letter(Priority.HEALTH, body, status.id)
 
-    def report(self, *, agent: AgentStatus, letters: Sequence[Letter]) -> bytes:
+    def report(self, *, agent: AgentStatus, letters: Sequence[Letter], orders: Sequence[OrderResult] = ()) -> bytes:
         """The canonical bytes of the report that these pieces make. Raises Refused (TooLarge) for too many."""
         head = _fitting(lambda detail: _agent_report(agent, detail), AgentReportV1, what="agent")
         statuses = [one.body for one in letters if one.priority is Priority.HEALTH]
         # Records travel as texts: what they are chained by is the digest of exact bytes.
         records = [canonical(one.body.decode()) for one in letters if one.priority is Priority.AUDIT]
-        parts = (head, b",".join(records), b",".join(statuses), canonical(REPORT_SCHEMA))
-        raw = b'{"agent":%s,"audit":[%s],"instances":[%s],"schema":%s}' % parts
+        results = [_fitting(partial(_order_result, one), OrderResultV1, what=one.id) for one in orders]
+        parts = (head, b",".join(records), b",".join(statuses), b",".join(results), canonical(REPORT_SCHEMA))
+        raw = b'{"agent":%s,"audit":[%s],"instances":[%s],"orders":[%s],"schema":%s}' % parts
         if len(raw) > MAX_REPORT_BYTES:
-            message = f"{len(letters)} pieces need {len(raw)} bytes, more than the {MAX_REPORT_BYTES} allowed"
+            message = (
+                f"{len(letters) + len(orders)} pieces need {len(raw)} bytes, more than the {MAX_REPORT_BYTES} allowed"
+            )
             raise Refused(message, path="report", reason=Reason.TOO_LARGE, hint="report fewer at once")
         return raw
 
@@ -116,6 +122,16 @@ def _instance_report(status: InstanceStatus, detail: _Detail) -> dict[str, Any]:
         "changes": tuple(_change(change, detail) for change in status.changes[: detail.changes]),
         "changesOmitted": max(0, len(status.changes) - detail.changes),
         "observedAt": encode_moment(status.observed_at),
+    }
+
+
+def _order_result(result: OrderResult, detail: _Detail) -> dict[str, Any]:
+    return {
+        "id": result.id,
+        "outcome": result.outcome.value,
+        "reason": result.reason,
+        "message": _cut(result.message, min(detail.text, LONGEST_MESSAGE)),
+        "at": encode_moment(result.at),
     }
 
 

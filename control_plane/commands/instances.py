@@ -19,8 +19,8 @@ from control_plane.commands.shown import Column, show_json, show_rows
 instance = typer.Typer(name="instance", help="Apply, delete and look at one instance.", no_args_is_help=True)
 
 _ONE = "/clusters/{cluster}/instances/{instance}"
-_Which = Annotated[str, typer.Argument(metavar="INSTANCE", help="Its name or its id.")]
-_Cluster = Annotated[str | None, typer.Option("--cluster", help="Its cluster, where the name alone is ambiguous.")]
+Which = Annotated[str, typer.Argument(metavar="INSTANCE", help="Its name or its id.")]
+Cluster = Annotated[str | None, typer.Option("--cluster", help="Its cluster, where the name alone is ambiguous.")]
 _LIST = (
     Column("CLUSTER", "cluster"),
     Column("NAME", "name"),
@@ -49,7 +49,7 @@ _COMPONENTS = (Column("COMPONENT", "name"), Column("READY", "ready"), Column("DE
 
 
 @on_a_control_plane
-def instances(plane: Plane, *, cluster: _Cluster = None) -> None:
+def instances(plane: Plane, *, cluster: Cluster = None) -> None:
     """List instances."""
 
     async def work() -> dict[str, Any]:
@@ -91,8 +91,8 @@ def apply(
 def delete(
     plane: Plane,
     *,
-    which: _Which,
-    cluster: _Cluster = None,
+    which: Which,
+    cluster: Cluster = None,
     retain: Annotated[
         list[str] | None,
         typer.Option(help="What outlives it: database, volumes, logs, keys, or none. Default: everything."),
@@ -106,7 +106,7 @@ def delete(
 
     async def work() -> list[dict[str, Any]]:
         async with plane.connect() as access:
-            path = await _path(access, which, cluster=cluster)
+            path = await place_of(access, which, cluster=cluster)
             query = tuple(("retain", thing) for thing in retain or ())
             return [await access.ask(Ask("DELETE", _ONE, path, query))]
 
@@ -118,15 +118,15 @@ def delete(
 def rollback(
     plane: Plane,
     *,
-    which: _Which,
+    which: Which,
     revision: Annotated[int, typer.Option("--to", help="The revision whose document comes back.")],
-    cluster: _Cluster = None,
+    cluster: Cluster = None,
 ) -> None:
     """Bring an older revision back, as a new one."""
 
     async def work() -> list[dict[str, Any]]:
         async with plane.connect() as access:
-            path = await _path(access, which, cluster=cluster)
+            path = await place_of(access, which, cluster=cluster)
             return [await access.ask(Ask("POST", f"{_ONE}/rollback", path, body={"revision": revision}))]
 
     _show_published(run(work()), output=plane.output)
@@ -134,36 +134,36 @@ def rollback(
 
 @instance.command()
 @on_a_control_plane
-def unlist(plane: Plane, *, which: _Which, cluster: _Cluster = None) -> None:
+def unlist(plane: Plane, *, which: Which, cluster: Cluster = None) -> None:
     """Stop managing an instance without deleting it."""
 
     async def work() -> list[dict[str, Any]]:
         async with plane.connect() as access:
-            return [await access.ask(Ask("POST", f"{_ONE}/unlist", await _path(access, which, cluster=cluster)))]
+            return [await access.ask(Ask("POST", f"{_ONE}/unlist", await place_of(access, which, cluster=cluster)))]
 
     _show_published(run(work()), output=plane.output)
 
 
 @instance.command()
 @on_a_control_plane
-def history(plane: Plane, *, which: _Which, cluster: _Cluster = None) -> None:
+def history(plane: Plane, *, which: Which, cluster: Cluster = None) -> None:
     """List an instance's revisions, newest first."""
 
     async def work() -> dict[str, Any]:
         async with plane.connect() as access:
-            return await access.ask(Ask("GET", f"{_ONE}/history", await _path(access, which, cluster=cluster)))
+            return await access.ask(Ask("GET", f"{_ONE}/history", await place_of(access, which, cluster=cluster)))
 
     show_rows(run(work())["revisions"], _HISTORY, output=plane.output)
 
 
 @instance.command()
 @on_a_control_plane
-def status(plane: Plane, *, which: _Which, cluster: _Cluster = None) -> None:
+def status(plane: Plane, *, which: Which, cluster: Cluster = None) -> None:
     """Tell how an instance fares."""
 
     async def work() -> dict[str, Any]:
         async with plane.connect() as access:
-            return await access.ask(Ask("GET", f"{_ONE}/status", await _path(access, which, cluster=cluster)))
+            return await access.ask(Ask("GET", f"{_ONE}/status", await place_of(access, which, cluster=cluster)))
 
     found = run(work())
     if plane.output is Output.JSON:
@@ -200,7 +200,7 @@ def _identity(document: dict[str, Any]) -> str:
     return found
 
 
-async def _path(access: Access, which: str, *, cluster: str | None) -> dict[str, str]:
+async def place_of(access: Access, which: str, *, cluster: str | None) -> dict[str, str]:
     """Where the instance of that id or name is. A name may be that of a deleted instance and of a living one."""
     query = () if cluster is None else (("cluster", cluster),)
     rows = (await access.ask(Ask("GET", "/instances", query=query)))["instances"]

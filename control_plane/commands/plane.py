@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from control_plane.commands.access import Ask
 from control_plane.commands.authority import authority
 from control_plane.commands.exits import ask, run
 from control_plane.commands.options import Output, Plane, on_a_control_plane_or_directory
+from control_plane.commands.periods import seconds
 from control_plane.commands.shown import Column, show_json, show_rows
 from control_plane.settings import Lives, Ports, Settings
 
@@ -44,8 +44,6 @@ _CLUSTERS = (
     Column("ENROLLED", "enrolledAt"),
     Column("SEEN", "seenAt"),
 )
-_SPAN = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @control_plane.command()
@@ -103,7 +101,7 @@ def create_token(
     """Create a one-time token, and print it: the only time that it is shown."""
 
     async def work() -> dict[str, Any]:
-        body = {"cluster": cluster, "labels": dict(map(_label, label or ())), "ttlSeconds": _seconds(ttl)}
+        body = {"cluster": cluster, "labels": dict(map(_label, label or ())), "ttlSeconds": seconds(ttl)}
         async with plane.connect() as access:
             return await access.ask(Ask("POST", "/tokens", body=body))
 
@@ -193,10 +191,3 @@ def _label(text: str) -> tuple[str, str]:
     if not equals:
         raise Misconfigured(f"--label {text} is not of the form key=value")
     return key, value
-
-
-def _seconds(text: str) -> int:
-    match = _SPAN.fullmatch(text)
-    if match is None:
-        raise Misconfigured(f"--ttl {text} is not a time such as 30m, 1h or 7d")
-    return int(timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds())

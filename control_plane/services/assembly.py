@@ -10,9 +10,10 @@ from control_plane.services.accounts import Accounts
 from control_plane.services.agent_trail import AgentTrail
 from control_plane.services.desired import DesiredState, Signing
 from control_plane.services.membership import Issuing, Membership
+from control_plane.services.ordering import Ordering
 from control_plane.services.publishing import Publishing
 from control_plane.services.renewal import Renewals
-from control_plane.services.reporting import Reporting
+from control_plane.services.reporting import Reporting, Takers
 from control_plane.services.rotation import Rotations
 from control_plane.services.trail import Trail
 from control_plane.services.trust import TrustChain
@@ -34,6 +35,7 @@ class Services:
     renewals: Renewals
     publishing: Publishing
     desired: DesiredState
+    ordering: Ordering
     reporting: Reporting
     trust: TrustChain
     agent_trail: AgentTrail
@@ -57,6 +59,7 @@ def assemble(settings: Settings, state: State, *, database: Database, clock: Clo
     desired = DesiredState(database, signing, clock=clock, bell=news)
     limits, trust = settings.limits, TrustChain(database, state, clock)
     agent_trail = AgentTrail(database, limits.agent_audit_rows)
+    ordering = Ordering(database, desired, clock=clock, limits=limits)
     return Services(
         settings=settings,
         clock=clock,
@@ -66,7 +69,8 @@ def assemble(settings: Settings, state: State, *, database: Database, clock: Clo
         renewals=Renewals(database, issuing, clock),
         publishing=Publishing(database, desired, clock=clock),
         desired=desired,
-        reporting=Reporting(database, agent_trail, clock=clock, bell=told, limits=limits),
+        ordering=ordering,
+        reporting=Reporting(database, Takers(agent_trail, ordering), clock=clock, bell=told, limits=limits),
         trust=trust,
         agent_trail=agent_trail,
         rotations=Rotations(database, trust, lives=settings.lives, clock=clock),

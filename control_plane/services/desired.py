@@ -20,7 +20,7 @@ from control_plane.clock import Clock
 from control_plane.faults import Clash
 from control_plane.roles import Roles
 from control_plane.state import State
-from control_plane.store import instances, signed
+from control_plane.store import instances, orders, signed
 from control_plane.store.database import Database
 from control_plane.store.signed import BundleRow, IndexRow
 
@@ -90,8 +90,9 @@ class DesiredState:
                 return await self._sign(connection, cluster, version=1)
             if self._holds(row, trust):  # somebody else was quicker
                 return row
-            # A new epoch is a new standing; only later times are not.
-            return await self._sign(connection, cluster, version=row.version + (row.epoch < trust.epoch))
+            # A new epoch is a new standing, and so is a list without orders whose time is over; later times are not.
+            over = await orders.over_since(connection, cluster, since=row.issued_at, now=self._clock.now())
+            return await self._sign(connection, cluster, version=row.version + (row.epoch < trust.epoch or over))
 
     def _holds(self, row: IndexRow, trust: BundleRow) -> bool:
         fresh = row.expires_at - self._clock.now() >= self._signing.life / 2
@@ -107,6 +108,7 @@ class DesiredState:
         # The command line may have turned the keys since: the bundle that we just read must know those that sign.
         await asyncio.to_thread(self._signing.state.reload, now=now)
         listed = await instances.listed(connection, cluster)
+        waiting = await orders.waiting(connection, cluster, now=now)
         if len(listed) > MAX_INSTANCES:
             raise _full(cluster)
         # All lines are checked in one go, which a thousand of them are worth.
@@ -121,6 +123,16 @@ class DesiredState:
                 "instances": tuple(
                     {"id": line.id, "revision": line.revision, "digest": line.digest, "size": line.size}
                     for line in listed
+                ),
+                "orders": tuple(
+                    {
+                        "id": one.id,
+                        "instance": one.instance,
+                        "kind": one.kind,
+                        "args": dict(one.args),
+                        "not_after": one.not_after,
+                    }
+                    for one in waiting
                 ),
             }
         )

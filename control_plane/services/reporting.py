@@ -14,6 +14,7 @@ from control_plane.bell import Bell
 from control_plane.clock import Clock
 from control_plane.faults import Forbidden
 from control_plane.services.agent_trail import AgentTrail, Came
+from control_plane.services.ordering import Ordering
 from control_plane.settings import Limits
 from control_plane.store import clusters, instances, reports
 from control_plane.store.database import Database
@@ -33,12 +34,20 @@ class Batch:
     certificate: str
 
 
+@dataclass(frozen=True, slots=True)
+class Takers:
+    """Who takes the parts of a report that are not statuses."""
+
+    trail: AgentTrail
+    ordering: Ordering
+
+
 class Reporting:
     """Takes reports in and tells what is known from them."""
 
-    def __init__(self, database: Database, trail: AgentTrail, *, clock: Clock, bell: Bell, limits: Limits) -> None:
+    def __init__(self, database: Database, takers: Takers, *, clock: Clock, bell: Bell, limits: Limits) -> None:
         self._database = database
-        self._trail = trail
+        self._takers = takers
         self._clock = clock
         self._bell = bell
         self._limits = limits
@@ -58,7 +67,10 @@ class Reporting:
             await self._keep_agent(connection, batch)
             await self._keep(connection, batch)
             if batch.report.audit:
-                await self._trail.take_in(connection, Came(batch.cluster, now, batch.report.audit))
+                await self._takers.trail.take_in(connection, Came(batch.cluster, now, batch.report.audit))
+            news = await self._takers.ordering.settle(connection, batch.cluster, batch.report.orders)
+        if news:
+            await self._takers.ordering.announce(batch.cluster)
         await self._bell.ring(batch.cluster)
         return True
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Column, Connection, Table, insert, inspect, select, text, update
 
 from control_plane.faults import Fault
-from control_plane.store.schema import AGENT_AUDIT, CERTIFICATES, CLUSTERS, METADATA, REVISIONS, SCHEMA_VERSION
+from control_plane.store.schema import AGENT_AUDIT, CERTIFICATES, CLUSTERS, METADATA, ORDERS, REVISIONS, SCHEMA_VERSION
 
 FIRST = 1
 
@@ -54,11 +54,16 @@ def _add_text(connection: Connection, table: Table, column: Column[str]) -> None
     connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind} NOT NULL DEFAULT ''"))
 
 
+def _keep_orders(connection: Connection) -> None:
+    ORDERS.create(connection, checkfirst=True)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(2, _find_revisions_by_digest),
     Migration(3, _keep_what_agents_did),
     Migration(4, _keep_the_proof_of_sealing_keys),
     Migration(5, _know_certificates),
+    Migration(6, _keep_orders),
 )
 
 

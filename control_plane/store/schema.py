@@ -172,6 +172,24 @@ STATUS_HISTORY = Table(
     Index("status_history_of_instance", "cluster", "instance", "id"),
 )
 
+ORDERS = Table(
+    "orders",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("cluster", ForeignKey("clusters.name"), nullable=False),
+    Column("instance", ForeignKey("instances.id"), nullable=False),
+    Column("kind", String(63), nullable=False),
+    Column("args", JSON, nullable=False),
+    Column("author", String, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("not_after", Moment, nullable=False),
+    Column("outcome", String(63)),
+    Column("reason", String(63)),
+    Column("message", String),
+    Column("ended_at", Moment),
+    Index("orders_of_instance", "cluster", "instance", "created_at"),
+)
+
 USERS = Table(
     "users",
     METADATA,

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from control_plane.services.accounts import Role
-from control_plane.web.admin import access, clusters, instances, trust
+from control_plane.web.admin import access, clusters, instances, orders, trust
 from control_plane.web.admin.openapi import describe
 from control_plane.web.admin.route import Answer, Call, Route
 
@@ -22,6 +22,7 @@ async def _openapi(_call: Call) -> Answer:
 
 ROUTES: tuple[Route, ...] = (
     *instances.ROUTES,
+    *orders.ROUTES,
     *clusters.ROUTES,
     *trust.ROUTES,
     *access.ROUTES,

@@ -18,6 +18,7 @@ from agent.loops.audit import AuditLoop
 from agent.loops.outbox import Outbox
 from agent.loops.pace import SystemClock
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
+from agent.loops.results import OrderResults
 from agent.loops.statuses import Statuses
 from agent.loops.trust import Trust
 from agent.model.errors import AgentError, Unreachable
@@ -107,7 +108,7 @@ async def living(directory: Path, way: Way) -> AsyncIterator[Life]:
     async with opened(SpoolSettings(directory=directory, max_bytes=BOUND), trail) as spool:
         loop = ReportLoop(
             ReportPorts(way, way, WireReports(), trail, CLOCK),  # type: ignore[arg-type]
-            Told(Accepted(), known, Trust()),
+            Told(Accepted(), known, Trust(), OrderResults()),
             Outbox(spool, batch_limit=50),
             pace=ReportPace(0.01, 0.2, 0.01, 0.05),
             teller=Teller("1", "north", Term(1, "pod")),

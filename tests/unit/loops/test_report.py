@@ -12,12 +12,14 @@ import pytest
 from agent.loops.accepted import Accepted
 from agent.loops.outbox import Outbox
 from agent.loops.report import ReportLoop, ReportPace, ReportPorts, Teller, Told
+from agent.loops.results import OrderResults
 from agent.loops.statuses import Statuses
 from agent.loops.trust import Trust
 from agent.model.conditions import Truth
 from agent.model.errors import AgentError, Retryable, Terminal, Throttled, Unreachable
 from agent.model.facts import Fact, ReportDelayed
 from agent.model.lease import Term
+from agent.model.orders import OrderResult
 from agent.model.spool import Letter, Outcome, Priority
 from agent.model.status import AgentStatus, InstanceStatus
 from agent.settings import SpoolSettings
@@ -64,15 +66,21 @@ class Plane:
 
 
 class Names:
-    """A codec that tells ids and revisions; of ``bad`` instances it can tell nothing."""
+    """A codec that tells ids and revisions, and ids of orders; of ``bad`` instances it can tell nothing."""
 
     def status(self, status: InstanceStatus) -> Letter:
         if status.id.startswith("bad"):
             raise ValueError("canary-4711")
         return Letter(Priority.HEALTH, f"{status.id}.{status.revision}".encode(), status.id)
 
-    def report(self, *, agent: AgentStatus, letters: Sequence[Letter]) -> bytes:  # noqa: ARG002 - the port's shape
-        return b",".join(letter.body for letter in letters)
+    def report(
+        self,
+        *,
+        agent: AgentStatus,  # noqa: ARG002 - the port's shape
+        letters: Sequence[Letter],
+        orders: Sequence[OrderResult] = (),
+    ) -> bytes:
+        return b",".join([*(letter.body for letter in letters), *(one.id.encode() for one in orders)])
 
 
 @asynccontextmanager
@@ -87,7 +95,7 @@ async def reporting(
     async with spool_opened(SpoolSettings(directory=None), plane) as spool:
         loop = ReportLoop(
             ReportPorts(plane, plane, Names(), plane, clock),  # type: ignore[arg-type]
-            Told(Accepted(), known, Trust()),
+            Told(Accepted(), known, Trust(), OrderResults()),
             Outbox(spool, batch_limit=10),
             pace=ReportPace(0.2, HEARTBEAT, 1, 60),
             teller=Teller("1", "c", Term(3, "pod-a")),

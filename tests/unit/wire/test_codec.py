@@ -13,6 +13,7 @@ from agent.model.conditions import Condition, Truth
 from agent.model.desired import Standing
 from agent.model.errors import Refused
 from agent.model.objects import ObjectRef
+from agent.model.orders import OrderResult, Outcome
 from agent.model.spool import SpoolStanding
 from agent.model.status import AgentStatus, ComponentStatus, InstanceStatus
 from agent.outgoing import ReportCodec
@@ -148,7 +149,15 @@ def test_a_report_tells_what_the_statuses_say() -> None:
             }
         ],
         "audit": [],
+        "orders": [],
     }
+
+
+def test_a_report_tells_what_became_of_orders() -> None:
+    result = OrderResult(OTHER_ID, Outcome.REFUSED, "UnknownOrder", "x" * 5000, NOW)
+    (told,) = decode_report(CODEC.report(agent=AGENT, letters=[], orders=[result])).orders
+    assert (told.id, told.outcome, told.reason, told.at) == (OTHER_ID, "Refused", "UnknownOrder", NOW)
+    assert (len(told.message), told.message[-2:]) == (2000, "x…")
 
 
 def test_times_go_out_in_utc_and_keep_their_fractions() -> None:

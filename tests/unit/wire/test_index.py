@@ -150,9 +150,9 @@ def test_endless_data_is_refused_unread() -> None:
 
 
 def test_fields_of_a_newer_minor_version_are_ignored_and_named() -> None:
-    data = {**entries(later=1), "orders": [], "agent": {"pollSeconds": 5}}
+    data = {**entries(later=1), "news": [], "agent": {"pollSeconds": 5}}
     index = accepted(data)
-    assert index.unknown_fields == ("agent", "instances[1].later", "orders")
+    assert index.unknown_fields == ("agent", "instances[1].later", "news")
     assert len(index.entries) == 2
 
 
