@@ -20,8 +20,8 @@ from agent.model.orders import Order
 from agent.wire.arrays import AtMost
 from agent.wire.envelope import INDEX_TYPE, open_envelope, verify
 from agent.wire.frames import Frame, expect_schema, receive
-from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES
-from agent.wire.orders import MAX_ORDERS, OrderV1, order_of
+from agent.wire.limits import MAX_DOCUMENT_BYTES, MAX_INDEX_BYTES, MAX_INSTANCES, MAX_ORDERS
+from agent.wire.orders import OrderV1, order_of
 from agent.wire.refusals import Reason, shown
 from agent.wire.scalars import Digest, DnsLabel, InstanceId, Moment, Ordinal, decode_base64
 from agent.wire.strict import parse_object

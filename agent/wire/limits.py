@@ -46,6 +46,9 @@ MAX_AUDIT_RECORDS: Final = 1000
 MAX_AUDIT_RECORD: Final = 64 * 1024
 """How many characters one audit record may have."""
 
+MAX_ORDERS: Final = 256
+"""How many orders one index may list, and of how many one report may tell."""
+
 MAX_SIGNATURES: Final = 16
 """How many signatures one envelope may carry."""
 

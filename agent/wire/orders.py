@@ -13,9 +13,6 @@ from agent.model.orders import Order
 from agent.wire.frames import Frame
 from agent.wire.scalars import InstanceId, Moment, Shape
 
-MAX_ORDERS: Final = 256
-"""How many orders one index may list, and of how many one report may tell."""
-
 MOST_ARGUMENTS: Final = 8
 LONGEST_ARGUMENT: Final = 256
 LONGEST_MESSAGE: Final = 2000

@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints
 
 from agent.wire.arrays import AtMost
 from agent.wire.frames import Frame
-from agent.wire.limits import MAX_AUDIT_RECORD, MAX_AUDIT_RECORDS, MAX_INSTANCES
-from agent.wire.orders import MAX_ORDERS, OrderResultV1
+from agent.wire.limits import MAX_AUDIT_RECORD, MAX_AUDIT_RECORDS, MAX_INSTANCES, MAX_ORDERS
+from agent.wire.orders import OrderResultV1
 from agent.wire.scalars import Counter53, Moment
 
 REPORT_SCHEMA: Final = "perigee.dev/report/v1"

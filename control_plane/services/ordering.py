@@ -15,7 +15,8 @@ from enum import StrEnum
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from agent.model.orders import Outcome
-from agent.wire.orders import MAX_ORDERS, OrderResultV1
+from agent.wire.limits import MAX_ORDERS
+from agent.wire.orders import OrderResultV1
 from agent.wire.problems import Code
 from control_plane.clock import Clock
 from control_plane.faults import Clash, NotFound

@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -286,3 +287,19 @@ async def test_serving_as_a_program(tmp_path: Path) -> None:
         server.send_signal(signal.SIGTERM)
         rest, err = await server.communicate()
     assert (server.returncode, rest.decode(), err.decode()) == (0, "stopping\n", "")
+
+
+async def test_an_order_is_given_and_listed_by_name(perigee: Perigee, plane: ControlPlane, tmp_path: Path) -> None:
+    await applied(perigee, tmp_path)
+    given = await perigee("instance", "order", "sales", "restart", "--arg", "component=scheduler", "--ttl", "10m")
+    assert given.code == 0
+    assert "restart waits, until" in given.out
+    (order,) = await plane.services.ordering.of_instance("east", SALES)
+    assert (order.kind, order.args) == ("restart", {"component": "scheduler"})
+    assert order.not_after - order.created_at == timedelta(minutes=10)
+    listed = await perigee("instance", "orders", "sales")
+    assert order.id in listed.out
+    assert "component=scheduler" in listed.out
+    assert "waiting" in listed.out
+    wrong = await perigee("instance", "order", "sales", "restart", "--arg", "scheduler")
+    assert (wrong.code, "NAME=VALUE" in wrong.err) == (3, True)

@@ -12,7 +12,8 @@ import pytest
 
 from agent.model.desired import Index
 from agent.wire.index import index_from_wire
-from agent.wire.orders import MAX_ORDERS, OrderResultV1
+from agent.wire.limits import MAX_ORDERS
+from agent.wire.orders import OrderResultV1
 from agent.wire.reports import AgentReportV1, ReportV1, StandingV1
 from agent.wire.scalars import decode_base64
 from control_plane.server import ControlPlane

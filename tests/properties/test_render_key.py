@@ -35,6 +35,7 @@ WITHOUT_EFFECT = {
 """The fields that change no object, each with what it does instead. A new field is either seen in the objects or named
 here: nobody gets past the test below without having decided."""
 
+restarts = st.dictionaries(st.sampled_from(["scheduler", "worker", "database", "migration", "flower"]), st.just("then"))
 accounts = st.none() | st.builds(AgentAccount, labels, labels)
 
 
@@ -44,7 +45,7 @@ def render_inputs(draw: st.DrawFn) -> RenderInputs:
     known = draw(st.sets(st.sampled_from(sorted(checksums(instance)))))
     keys = {name: text for name, text in checksums(instance).items() if name in known}
     secrets = {want.path: draw(st.sampled_from(["one", "other"])) for want in wants(instance)}
-    return RenderInputs(instance, keys, draw(accounts), secrets)
+    return RenderInputs(instance, keys, draw(accounts), secrets, draw(restarts))
 
 
 def outcome(inputs: RenderInputs) -> str:
@@ -62,7 +63,8 @@ def full() -> RenderInputs:
     )
     instance = an_instance(labels={"a": "b"}, airflow=airflow, database=service, broker=service, maintenance=(WINDOW,))
     secrets = {want.path: "a checksum" for want in wants(instance)}
-    return RenderInputs(instance, checksums(instance), AgentAccount("perigee-system", "perigee-agent"), secrets)
+    account, restarted = AgentAccount("perigee-system", "perigee-agent"), {"scheduler": "2026-01-31T12:00:00Z"}
+    return RenderInputs(instance, checksums(instance), account, secrets, restarted)
 
 
 def effects(inputs: RenderInputs) -> dict[str, tuple[bool, bool]]:

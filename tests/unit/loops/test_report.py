@@ -20,6 +20,7 @@ from agent.model.errors import AgentError, Retryable, Terminal, Throttled, Unrea
 from agent.model.facts import Fact, ReportDelayed
 from agent.model.lease import Term
 from agent.model.orders import OrderResult
+from agent.model.orders import Outcome as OrderOutcome
 from agent.model.spool import Letter, Outcome, Priority
 from agent.model.status import AgentStatus, InstanceStatus
 from agent.settings import SpoolSettings
@@ -85,7 +86,7 @@ class Names:
 
 @asynccontextmanager
 async def reporting(
-    script: Sequence[Exception | None], *statuses: InstanceStatus
+    script: Sequence[Exception | None], *statuses: InstanceStatus, results: OrderResults | None = None
 ) -> AsyncIterator[tuple[Plane, DurableSpool]]:
     """Run the loop until the script is over."""
     clock, stop, known = StillClock(), asyncio.Event(), Statuses()
@@ -95,7 +96,7 @@ async def reporting(
     async with spool_opened(SpoolSettings(directory=None), plane) as spool:
         loop = ReportLoop(
             ReportPorts(plane, plane, Names(), plane, clock),  # type: ignore[arg-type]
-            Told(Accepted(), known, Trust(), OrderResults()),
+            Told(Accepted(), known, Trust(), results or OrderResults()),
             Outbox(spool, batch_limit=10),
             pace=ReportPace(0.2, HEARTBEAT, 1, 60),
             teller=Teller("1", "c", Term(3, "pod-a")),
@@ -104,8 +105,10 @@ async def reporting(
         yield plane, spool
 
 
-async def reported(script: Sequence[Exception | None], *statuses: InstanceStatus) -> Plane:
-    async with reporting(script, *statuses) as (plane, _):
+async def reported(
+    script: Sequence[Exception | None], *statuses: InstanceStatus, results: OrderResults | None = None
+) -> Plane:
+    async with reporting(script, *statuses, results=results) as (plane, _):
         return plane
 
 
@@ -156,3 +159,22 @@ async def test_what_could_not_be_told_before_the_end_is_kept() -> None:
 async def test_that_the_outbox_is_in_memory_only_by_accident_is_a_condition() -> None:
     plane = await reported([None], STATUS)
     assert [one.status for one in plane.known.conditions() if one.type == "OutboxDegraded"] == [Truth.FALSE]
+
+
+async def test_a_result_of_an_order_rides_again_with_the_batch_that_did_not_get_through() -> None:
+    results = OrderResults()
+    results.put(OrderResult("an-order", OrderOutcome.DONE, "Done", "", BEGIN))
+    plane = await reported([Unreachable("nobody"), None, None], STATUS, results=results)
+    first, again, *later = [body for _, body in plane.heard]
+    assert first == again == b"one.1,an-order"
+    assert all(b"an-order" not in body for body in later)
+    assert results.told() == {"an-order"}
+
+
+async def test_a_batch_that_is_refused_goes_once_more_without_what_rode_with_it() -> None:
+    """Else a letter would be lost for a result that nobody takes."""
+    results = OrderResults()
+    results.put(OrderResult("an-order", OrderOutcome.DONE, "Done", "", BEGIN))
+    plane = await reported([Terminal("no"), None], STATUS, results=results)
+    assert [body for _, body in plane.heard][:2] == [b"one.1,an-order", b"one.1"]
+    assert results.told() == frozenset()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from agent.model.objects import Manifest
-from agent.rendering import KEYS_SECRET, demanded_keys
+from agent.rendering import KEYS_SECRET, demanded_keys, digest, render
 from tests.support.instances import (
     an_airflow,
     an_instance,
     checksums,
     containers,
+    inputs,
     manifests,
     of_kind,
     one,
@@ -235,3 +237,22 @@ def test_every_service_leads_to_pods_that_listen() -> None:
 def test_checksums_of_keys_are_not_shown_as_they_are() -> None:
     text = json.dumps(manifests(an_instance()))
     assert not [checksum for checksum in checksums(an_instance()).values() if checksum in text]
+
+
+def test_an_ordered_restart_shows_in_the_pods_of_its_component_alone() -> None:
+    instance, moment = an_instance(), "2026-01-31T12:00:00.000000+00:00"
+    before = {str(one.ref): one.manifest for one in render(inputs(instance))}
+    for component in ("scheduler", "worker", "database", "broker"):
+        after = render(replace(inputs(instance), restarts={component: moment}))
+        changed = [one for one in after if one.manifest != before[str(one.ref)]]
+        assert {one.manifest["metadata"]["labels"]["perigee.dev/component"] for one in changed} == {component}
+        for one in changed:
+            annotations = one.manifest["spec"]["template"]["metadata"]["annotations"]
+            assert annotations["perigee.dev/restarted-at"] == moment
+
+
+def test_a_migration_is_nothing_to_restart() -> None:
+    instance = an_instance()
+    restarted = replace(inputs(instance), restarts={"migration": "2026-01-31T12:00:00.000000+00:00"})
+    assert render(restarted) == render(inputs(instance))
+    assert digest(restarted) == digest(inputs(instance))

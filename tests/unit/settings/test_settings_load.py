@@ -40,6 +40,12 @@ def test_a_variable_overrides_the_file_and_every_value_knows_its_source(tmp_path
     assert set(sources) == set(KNOBS)
 
 
+def test_a_list_comes_as_json_in_a_variable() -> None:
+    assert load(None, ENOUGH | {"PERIGEE_ORDERS__ALLOW": '["restart"]'}).orders.allow == ("restart",)
+    assert load(None, ENOUGH | {"PERIGEE_ORDERS__ALLOW": "[]"}).orders.allow == ()
+    assert load(None, ENOUGH).orders.allow is None
+
+
 def test_labels_come_as_json_in_a_variable() -> None:
     settings = load(None, ENOUGH | {"PERIGEE_CLUSTER__LABELS": '{"perigee.dev/region": "eu"}'})
     assert settings.cluster.labels == {"perigee.dev/region": "eu"}

@@ -10,6 +10,7 @@ import pytest
 
 from agent.model.desired import Entry, Index, Standing
 from agent.model.errors import Refused
+from agent.model.orders import Order
 from agent.ports import Verifier
 from agent.wire.envelope import INDEX_TYPE, TRUST_TYPE, sign
 from agent.wire.frames import MOST_UNKNOWN_NAMED
@@ -215,3 +216,51 @@ def test_a_malformed_field_is_refused_with_its_path(data: dict[str, Any], path: 
 def test_a_signed_payload_that_is_no_index_is_refused(payload: bytes, path: str) -> None:
     error = refused(sign(payload, INDEX_TYPE, keys=[INDEX]))
     assert (error.reason, error.path) == (Reason.MALFORMED, path)
+
+
+ORDER = {
+    "id": OTHER_ID,
+    "instance": INSTANCE_ID,
+    "kind": "restart",
+    "args": {"component": "scheduler"},
+    "notAfter": "2026-01-31T13:00:00Z",
+}
+
+
+def test_orders_come_with_the_index_that_lists_them() -> None:
+    (order,) = accepted(some_index_data(orders=[ORDER])).orders
+    assert order == Order(OTHER_ID, INSTANCE_ID, "restart", {"component": "scheduler"}, NOW + timedelta(hours=1))
+
+
+def test_an_order_of_a_kind_that_nobody_knows_is_no_fault_of_the_index() -> None:
+    assert accepted(some_index_data(orders=[{**ORDER, "kind": "levitate"}])).orders[0].kind == "levitate"
+
+
+@pytest.mark.parametrize(
+    ("orders", "path"),
+    [
+        ([{**ORDER, "id": "1"}], "orders[0].id"),
+        ([{**ORDER, "kind": "two words"}], "orders[0].kind"),
+        ([{**ORDER, "args": {"component": "x" * 257}}], "orders[0].args.component"),
+        ([{**ORDER, "args": {f"a{number}": "" for number in range(9)}}], "orders[0].args"),
+        ([ORDER, ORDER], "orders[1].id"),
+        ([{**ORDER, "id": f"{number:08x}-0000-4000-8000-000000000000"} for number in range(257)], "orders"),
+    ],
+)
+def test_orders_that_are_not_as_agreed_refuse_the_index(orders: list[dict[str, Any]], path: str) -> None:
+    error = refused(an_index_envelope(some_index_data(orders=orders)))
+    assert (error.reason, error.path) == (Reason.MALFORMED, path)
+
+
+def test_an_index_without_orders_does_not_speak_of_them() -> None:
+    """An agent of before would tell the name as that of a field without effect."""
+    assert "orders" not in some_index_data()
+
+
+def test_the_same_standing_with_other_orders_is_mixed() -> None:
+    held = accepted(some_index_data(orders=[ORDER]))
+    refuse_mixed(accepted(some_index_data(orders=[ORDER], expiresAt="2026-02-09T12:00:00Z")), held=held)
+    for other in ([], [{**ORDER, "args": {}}]):
+        with pytest.raises(Refused) as caught:
+            refuse_mixed(accepted(some_index_data(orders=other)), held=held)
+        assert (caught.value.reason, caught.value.path) == (Reason.MIXED_INDEX, "orders")

@@ -110,6 +110,7 @@ def test_the_page_tells_the_limits_that_the_code_has() -> None:
         "instances in one index or report": str(limits.MAX_INSTANCES),
         "audit record": f"{limits.MAX_AUDIT_RECORD} characters",
         "audit records in one report": str(limits.MAX_AUDIT_RECORDS),
+        "orders in one index, results in one report": str(limits.MAX_ORDERS),
         "signatures in one envelope": str(limits.MAX_SIGNATURES),
         "wait of a poll": f"{limits.MAX_WAIT_SECONDS} seconds",
     }
