@@ -43,9 +43,9 @@ def order(  # noqa: PLR0913 - each is an option of the command
     cluster: Cluster = None,
 ) -> None:
     """Order something once; `perigee instance orders` tells what became of it."""
-    body = {"kind": kind, "args": dict(map(_argument, arg or ())), "ttlSeconds": seconds(ttl)}
 
     async def work() -> dict[str, Any]:
+        body = {"kind": kind, "args": dict(map(_argument, arg or ())), "ttlSeconds": seconds(ttl)}
         async with plane.connect() as access:
             return await access.ask(Ask("POST", _ORDERS, await place_of(access, which, cluster=cluster), body=body))
 

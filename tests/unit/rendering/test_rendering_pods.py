@@ -241,13 +241,13 @@ def test_checksums_of_keys_are_not_shown_as_they_are() -> None:
 
 def test_an_ordered_restart_shows_in_the_pods_of_its_component_alone() -> None:
     instance, moment = an_instance(), "2026-01-31T12:00:00.000000+00:00"
-    before = {str(one.ref): one.manifest for one in render(inputs(instance))}
+    before = {each.ref: each.manifest for each in render(inputs(instance))}
     for component in ("scheduler", "worker", "database", "broker"):
         after = render(replace(inputs(instance), restarts={component: moment}))
-        changed = [one for one in after if one.manifest != before[str(one.ref)]]
-        assert {one.manifest["metadata"]["labels"]["perigee.dev/component"] for one in changed} == {component}
-        for one in changed:
-            annotations = one.manifest["spec"]["template"]["metadata"]["annotations"]
+        changed = [each for each in after if each.manifest != before[each.ref]]
+        assert {each.manifest["metadata"]["labels"]["perigee.dev/component"] for each in changed} == {component}
+        for rolled in changed:
+            annotations = rolled.manifest["spec"]["template"]["metadata"]["annotations"]
             assert annotations["perigee.dev/restarted-at"] == moment
 
 
