@@ -55,6 +55,19 @@ async def test_an_unacknowledged_batch_stays_as_it_is_whatever_comes_in(spool: D
     assert following.agent.version == "2"
 
 
+async def test_letters_go_again_under_another_sequence_where_what_rode_with_them_was_to_blame(
+    spool: DurableSpool,
+) -> None:
+    outbox = await box(spool, "a")
+    first = await outbox.next()
+    assert first is not None
+    await outbox.again(first)
+    following = await outbox.next()
+    assert following is not None
+    assert (following.batch.letters, following.agent) == (first.batch.letters, first.agent)
+    assert following.batch.sequence > first.batch.sequence
+
+
 async def test_a_batch_that_will_never_be_taken_is_halved_down_to_the_one_that_is_to_blame(
     spool: DurableSpool,
 ) -> None:

@@ -71,7 +71,7 @@ def test_a_batch_that_was_rejected_lets_the_next_go_without_what_rode_with_it() 
 
 
 def test_a_batch_of_an_earlier_life_takes_nothing_along() -> None:
-    """It may have arrived, and is then not looked into: what rode with it would count as told, and be heard by nobody."""
+    """It may have arrived, and is then not looked into: what rode with it would be told, and heard by nobody."""
     results = OrderResults()
     results.put(ONE)
     assert results.aboard(replace(batch(1), again=True)) == ()

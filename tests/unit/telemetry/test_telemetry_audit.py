@@ -13,6 +13,8 @@ from agent.model.facts import (
     Enrolled,
     IndexAccepted,
     LeadershipTaken,
+    OrderBegun,
+    OrderEnded,
     PollAnswered,
     ReconcileFailed,
     ReconcileFinished,
@@ -86,6 +88,16 @@ def test_identity_is_told_and_the_everyday_is_not() -> None:
     sink.emit(CertificateRenewed("2026-04-01T00:00:00+00:00"))
     sink.emit(TrustFollowed(9))
     assert [entry.event for entry in sink.take()] == [AuditEvent.ENROLLED, AuditEvent.RENEWED, AuditEvent.TRUSTED]
+
+
+def test_an_order_is_told_when_it_begins_and_when_it_ends() -> None:
+    sink = trail()
+    sink.emit(OrderBegun("o-1", "i-1", "restart"))
+    sink.emit(OrderEnded("o-1", "i-1", "restart", "Done", "Restarted", "scheduler"))
+    assert [(entry.event, entry.subject, entry.reason, entry.message) for entry in sink.take()] == [
+        (AuditEvent.ORDERED, "i-1", "Begun", "restart o-1"),
+        (AuditEvent.ORDERED, "i-1", "Restarted", "restart o-1: Done: scheduler"),
+    ]
 
 
 def test_what_nobody_takes_is_bounded_and_counted() -> None:
