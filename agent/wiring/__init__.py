@@ -2,7 +2,7 @@
 decides nothing itself.
 
 Here: what lives as long as the process. Not here: the loops of one term (term), what an inspection sees (inspection),
-what settings mean to loops (meaning), what the process shows of itself (figures).
+what settings mean to loops (meaning), what the process shows of itself (figures), and its memory (memory).
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from agent.uplink.spool import opened as spool_opened
 from agent.wiring.figures import count, show_spool, telemetry_of
 from agent.wiring.inspection import inspecting
 from agent.wiring.meaning import candidate_of
+from agent.wiring.memory import keep_little
 from agent.wiring.term import Base, term_of
 
 __all__ = ["build", "inspecting", "run", "serve"]
@@ -46,6 +47,7 @@ _RELEASE_SECONDS = 5.0
 
 def run(settings: Settings) -> int:
     """Run the agent until a signal stops it; returns the exit code. Raises AgentError where it cannot start."""
+    keep_little()
     configure(level=settings.log.level, form=settings.log.format, stream=sys.stderr)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_until_signalled(settings))
