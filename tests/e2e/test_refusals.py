@@ -224,8 +224,8 @@ async def test_fields_of_a_newer_control_plane_are_named_and_tolerated(stage: St
 
 async def test_fields_of_a_newer_index_are_named_and_tolerated(stage: Stage) -> None:
     async with stage.listening() as listener:
-        stage.say(1, stage.document(stage.honest), orders=[])
+        stage.say(1, stage.document(stage.honest), hopes=[])
         await reconciled(listener, stage.honest)
         claimed = listener.agent_condition("UnknownFields")
         assert claimed is not None
-        assert (claimed.status, claimed.message) == ("True", "this agent does not know: orders")
+        assert (claimed.status, claimed.message) == ("True", "this agent does not know: hopes")
