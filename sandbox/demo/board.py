@@ -10,11 +10,19 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from agent.model.changes import Action
 from agent.model.facts import ChangeApplied, Fact, IndexAccepted, PollFailed, ReconcileFailed, ReportDelivered
 from agent.wire.reports import ConditionV1, InstanceReportV1
 
 _LAST_CHANGES = 12
-_MARKS = {"create": "[green]+[/]", "update": "[yellow]~[/]", "repair": "[magenta]≈[/]", "delete": "[red]-[/]"}
+MARKS = {
+    Action.CREATE: "[green]+[/]",
+    Action.UPDATE: "[yellow]~[/]",
+    Action.REPAIR: "[magenta]≈[/]",
+    Action.SCALE: "[cyan]↕[/]",
+    Action.DELETE: "[red]-[/]",
+}
+"""What stands before a change, by what happened."""
 
 
 class Board:
@@ -73,7 +81,7 @@ class Board:
 
     def _recent(self) -> Panel:
         lines = (
-            f"{_MARKS[fact.change.action.value]} {fact.change.ref} [dim]{fact.change.why}[/] "
+            f"{MARKS[fact.change.action]} {fact.change.ref} [dim]{fact.change.why}[/] "
             f"[dim italic]({self._names.get(fact.instance_id, fact.instance_id)})[/]"
             for fact in self._changes
         )
