@@ -1,7 +1,7 @@
 """Memory that is given back: how glibc's allocator is asked to behave in a process that runs for months.
 
-By default each thread gets an arena of its own, and what a burst of large bodies has taken is kept for the next one:
-the agent's memory then grows for thousands of changes although it holds no more than before. See mallopt(3).
+By default each thread gets an arena of its own, and what a burst of large bodies has taken is kept for the next one, so
+that a process may grow although it holds no more than before. See mallopt(3).
 """
 
 from __future__ import annotations
