@@ -66,7 +66,7 @@ class KeepPass:
         self.rolls = rolls
         self._applier = Applier(effects)
         self.homes = Homes()
-        self._renderings = Renderings(policy.account, given=bool(policy.pool))
+        self._renderings = Renderings(policy.inputs, given=bool(policy.pool))
         self._surveys = Surveys(effects.cluster)
         self._founding = Founding(effects, self._renderings, self._surveys)
 
